@@ -1,0 +1,144 @@
+//! The model call in flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits::{MODEL_FIRST_CHUNK_MS, MODEL_NEXT_CHUNK_MS};
+use futures::{StreamExt, TryStreamExt};
+use tokio::time::timeout;
+
+use super::{Driver, Left};
+use crate::machine::Input;
+use crate::ports::{Model, ModelChunk, ModelError, ModelErrorKind, ModelRequest, ModelStream};
+use crate::{calls, context};
+
+pub(super) struct Answering {
+    call: u64,
+    stream: ModelStream,
+    patience: Duration,
+}
+
+/// What came of a model call, and of which.
+pub(super) struct Came {
+    call: u64,
+    chunk: Option<Result<ModelChunk, ModelError>>,
+}
+
+/// The next chunk; never, when no call is in flight. Cancel-safe.
+pub(super) async fn next(answering: Option<&mut Answering>) -> Came {
+    let Some(answering) = answering else { return std::future::pending().await };
+    let chunk = timeout(answering.patience, answering.stream.next()).await.unwrap_or_else(|_| {
+        Some(Err(ModelError::new(
+            ModelErrorKind::Stalled,
+            format!(
+                "The model sent nothing for {} seconds. Try again, or choose another model.",
+                answering.patience.as_secs()
+            ),
+        )))
+    });
+    let waits = matches!(chunk, Some(Ok(ModelChunk::Queued { .. })));
+    answering.patience =
+        Duration::from_millis(if waits { MODEL_FIRST_CHUNK_MS } else { MODEL_NEXT_CHUNK_MS });
+    Came { call: answering.call, chunk }
+}
+
+impl Driver<'_> {
+    pub(super) async fn call_model(
+        &mut self,
+        call: u64,
+        tools: bool,
+        prefill: Option<String>,
+    ) -> Result<(), Left> {
+        let Some(model) = self.model.clone() else {
+            let missing = ModelError::new(
+                ModelErrorKind::NotConfigured,
+                "No model is configured. Set one up as the README says under “Connecting a model”.",
+            );
+            let error = self.model_error.clone().unwrap_or(missing);
+            self.feed(Input::ModelFailed { call, error });
+            return Ok(());
+        };
+        let request = self.request(&model, tools, prefill).await?;
+        self.answering = Some(Answering {
+            call,
+            stream: futures::stream::once(async move { model.answer(request).await })
+                .try_flatten()
+                .boxed(),
+            patience: Duration::from_millis(MODEL_FIRST_CHUNK_MS),
+        });
+        Ok(())
+    }
+
+    async fn request(
+        &mut self,
+        model: &Arc<dyn Model>,
+        tools: bool,
+        prefill: Option<String>,
+    ) -> Result<ModelRequest, Left> {
+        let info = model.info();
+        let offered = if tools && info.tools { self.deps.tools.offered() } else { Vec::new() };
+        let leaf = self.writer.as_ref().map_or(self.run.ai_message_id, |w| w.message_id());
+        let (mut history, cut) = self
+            .deps
+            .store
+            .history(
+                self.run.user_id,
+                self.run.conversation_id,
+                leaf,
+                context::history_bytes(info),
+            )
+            .await
+            .map_err(Left::Store)?;
+        // The answer that is being written is no part of what it answers.
+        history.retain(|message| message.id != leaf);
+        let context = context::build(info, &offered, &history, cut);
+        self.omitted_before = context.omitted_before;
+        Ok(ModelRequest {
+            conversation_id: self.run.conversation_id,
+            run_id: self.run.run_id,
+            system: context.system,
+            messages: context.messages,
+            tools: offered,
+            prefill,
+            max_output_tokens: u32::try_from(context::output_tokens(info)).ok(),
+        })
+    }
+
+    pub(super) fn take_chunk(&mut self, came: Came) {
+        let call = came.call;
+        match came.chunk {
+            Some(Ok(ModelChunk::End { calls, finish, usage })) => {
+                self.answering = None;
+                let calls = calls::ready(calls, &*self.deps.ids);
+                self.feed(Input::End { call, calls, finish, usage });
+            }
+            Some(Ok(chunk)) => self.feed(Input::Chunk { call, chunk: without_nul(chunk) }),
+            Some(Err(error)) => {
+                self.answering = None;
+                self.feed(Input::ModelFailed { call, error });
+            }
+            None => {
+                self.answering = None;
+                let error = ModelError::new(
+                    ModelErrorKind::Interrupted,
+                    "The connection to the model broke off. What it said until then is kept; try \
+                     again for a whole answer.",
+                );
+                self.feed(Input::ModelFailed { call, error });
+            }
+        }
+    }
+}
+
+/// NUL can't be stored on every database, and means nothing in a text.
+fn without_nul(chunk: ModelChunk) -> ModelChunk {
+    let clean = |text: String| {
+        if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+    };
+    match chunk {
+        ModelChunk::Text(text) => ModelChunk::Text(clean(text)),
+        ModelChunk::Reasoning(text) => ModelChunk::Reasoning(clean(text)),
+        ModelChunk::ToolArguments(text) => ModelChunk::ToolArguments(clean(text)),
+        other @ (ModelChunk::Queued { .. } | ModelChunk::End { .. }) => other,
+    }
+}

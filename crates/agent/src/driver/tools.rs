@@ -1,0 +1,121 @@
+//! Tool calls: intent first, then the call, then its outcome.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits::{TOOL_CALL_MS, TOOL_RESULT_STORED_BYTES};
+use domain::step::ToolOutcome;
+use domain::{CallId, CallState, ToolClass};
+use futures::future::abortable;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Driver, Left, committed};
+use crate::context::shortened;
+use crate::machine::Input;
+use crate::ports::{ToolContext, ToolError, ToolPlan};
+
+/// `None` when the call was dropped.
+pub(super) struct Finished {
+    call_id: CallId,
+    result: Option<Result<Value, ToolError>>,
+    /// It ran into its deadline: an effect may have happened.
+    late: bool,
+}
+
+pub(super) type Running = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
+impl Driver<'_> {
+    pub(super) async fn execute_call(&mut self, call_id: CallId) -> Result<(), Left> {
+        let (deps, fence) = (self.deps, self.fence);
+        let Some(entry) = self.calls.get(&call_id).cloned() else {
+            return self.settle(call_id, ToolOutcome::failed("The call is not known.")).await;
+        };
+        let Some(tool) = deps.tools.get(&entry.tool_name) else {
+            return self.settle(call_id, ToolOutcome::failed("There is no tool of this name.")).await;
+        };
+        let context = ToolContext {
+            user_id: self.run.user_id,
+            conversation_id: self.run.conversation_id,
+            run_id: self.run.run_id,
+            call_id,
+            time_zone: self.run.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+            clock: Arc::clone(&deps.clock),
+        };
+        let plan = match tool.plan(&context, &entry.arguments) {
+            Ok(plan) => plan,
+            Err(error) => return self.settle(call_id, ToolOutcome::failed(&error.detail)).await,
+        };
+        match plan {
+            ToolPlan::Commit(command) => {
+                committed(&self.stop, || {
+                    deps.store.commit_command(fence, call_id, command.clone(), deps.clock.now())
+                })
+                .await?;
+                self.feed(Input::Outcome { call_id });
+            }
+            ToolPlan::Call(call) => {
+                committed(&self.stop, || deps.store.call_running(fence, call_id, deps.clock.now()))
+                    .await?;
+                // Between this check and the effect a pause of the whole process can still fall;
+                // the promise names that window.
+                if !deps.lease.holds(self.claimed) {
+                    return Err(Left::Lost);
+                }
+                let (call, abort) = abortable(call);
+                self.aborts.insert(call_id, abort);
+                self.running.push(Box::pin(async move {
+                    match timeout(Duration::from_millis(TOOL_CALL_MS), call).await {
+                        Ok(done) => Finished { call_id, result: done.ok(), late: false },
+                        Err(_) => Finished { call_id, result: None, late: true },
+                    }
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn tool_finished(&mut self, finished: Finished) -> Result<(), Left> {
+        let call_id = finished.call_id;
+        if self.aborts.remove(&call_id).is_none() {
+            return Ok(());
+        }
+        let class = self.calls.get(&call_id).map(|entry| entry.class);
+        let outcome = match finished.result {
+            Some(Ok(result)) => ToolOutcome { state: CallState::Succeeded, result: bounded(result) },
+            Some(Err(error)) => ToolOutcome::failed(&error.detail),
+            None if finished.late && matches!(class, Some(ToolClass::Effectful | ToolClass::Keyed)) => {
+                ToolOutcome::without_result(
+                    CallState::Unknown,
+                    "The tool did not answer in time. It may or may not have happened.",
+                )
+            }
+            None => ToolOutcome::failed("The tool did not answer in time."),
+        };
+        self.settle(call_id, outcome).await
+    }
+
+    pub(super) async fn settle(
+        &mut self,
+        call_id: CallId,
+        outcome: ToolOutcome,
+    ) -> Result<(), Left> {
+        let (deps, fence) = (self.deps, self.fence);
+        committed(&self.stop, || {
+            deps.store.record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
+        })
+        .await?;
+        self.feed(Input::Outcome { call_id });
+        Ok(())
+    }
+}
+
+/// A result that is stored and shown; what the model sees of it is shorter still.
+fn bounded(result: Value) -> Value {
+    let text = result.to_string();
+    if text.len() <= TOOL_RESULT_STORED_BYTES && !text.contains("\\u0000") {
+        return result;
+    }
+    json!({ "shortened": shortened(&text, TOOL_RESULT_STORED_BYTES).replace("\\u0000", "\\ufffd") })
+}

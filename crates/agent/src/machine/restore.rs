@@ -1,0 +1,141 @@
+//! A machine out of what is recorded.
+
+use domain::step::ToolOutcome;
+use domain::store::RunRecords;
+use domain::{
+    CallState, Decision, LedgerEntry, MessageStatus, RunError, RunState, StepKind, ToolClass, Usage,
+    limits,
+};
+
+use super::{Answer, Effect, Machine, OpenCall, OpenState, Phase, Settings};
+
+/// What the records say about a call without an outcome.
+enum Found {
+    Execute,
+    Ask,
+    Settle(ToolOutcome),
+}
+
+impl Machine {
+    /// The machine as the records leave it, and what it wants done first.
+    #[must_use]
+    pub fn restore(settings: Settings, records: &RunRecords) -> (Self, Vec<Effect>) {
+        let mut machine = Self {
+            settings,
+            phase: Phase::Tools,
+            model_calls: 0,
+            usage: Usage::default(),
+            call: 0,
+            retries: 0,
+            answer: Answer::default(),
+            open: Vec::new(),
+            settle_after_record: Vec::new(),
+            last_call: None,
+            resumed: false,
+        };
+        for step in &records.steps {
+            if let StepKind::ModelCall { usage, .. } = &step.kind {
+                machine.model_calls += 1;
+                machine.usage += *usage;
+            }
+        }
+        if let Some(open) = &records.open_answer {
+            machine.answer.text.clone_from(&open.text);
+            machine.answer.reasoning.clone_from(&open.reasoning);
+        }
+        let mut effects = machine.take_up(records);
+        if records.run.cancel_requested {
+            let mut cancelled = machine.settle_open(&effects);
+            let ending = machine.ending(RunState::Cancelled, MessageStatus::Cancelled);
+            cancelled.push(Effect::Finish(ending));
+            effects = cancelled;
+        } else if records.run.attempts >= limits::MAX_ATTEMPTS {
+            let mut failed = machine.settle_open(&effects);
+            failed.push(machine.fail(RunError {
+                code: "too_many_restarts".to_owned(),
+                detail: "The server stopped several times while working on this answer. Try \
+                         again; if it happens again, tell the operator."
+                    .to_owned(),
+                retryable: true,
+            }));
+            effects = failed;
+        }
+        (machine, effects)
+    }
+
+    /// The same machine read again from newer records.
+    #[must_use]
+    pub fn again(&self, records: &RunRecords) -> (Self, Vec<Effect>) {
+        Self::restore(self.settings.clone(), records)
+    }
+
+    fn take_up(&mut self, records: &RunRecords) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for entry in records.ledger.iter().filter(|entry| !entry.state.is_settled()) {
+            let found = found(entry, records);
+            let state = match found {
+                Found::Ask => OpenState::Asking,
+                Found::Execute | Found::Settle(_) => OpenState::Handed,
+            };
+            let call_id = entry.call_id;
+            self.open.push(OpenCall { call_id, class: entry.class, state });
+            match found {
+                Found::Execute => effects.push(Effect::Execute { call_id }),
+                Found::Settle(outcome) => effects.push(Effect::Settle { call_id, outcome }),
+                Found::Ask => {}
+            }
+        }
+        effects.extend(self.after_tools());
+        effects
+    }
+
+    /// Instead of going on: every open call gets what can be said of it.
+    fn settle_open(&mut self, planned: &[Effect]) -> Vec<Effect> {
+        let open = std::mem::take(&mut self.open);
+        let mut effects: Vec<Effect> = open
+            .iter()
+            .map(|call| {
+                let known = planned.iter().find_map(|effect| match effect {
+                    Effect::Settle { call_id, outcome } if *call_id == call.call_id => {
+                        Some(outcome.clone())
+                    }
+                    _ => None,
+                });
+                let outcome = known.unwrap_or_else(|| match call.state {
+                    OpenState::Asking => ToolOutcome::without_result(
+                        CallState::Denied,
+                        "The run ended before this was decided.",
+                    ),
+                    OpenState::Handed => {
+                        ToolOutcome::failed("The run ended before this call was made.")
+                    }
+                });
+                Effect::Settle { call_id: call.call_id, outcome }
+            })
+            .collect();
+        effects.push(Effect::BeginAnswer);
+        effects
+    }
+}
+
+/// The recovery table of the ledger.
+fn found(entry: &LedgerEntry, records: &RunRecords) -> Found {
+    let approval = records.approvals.iter().find(|approval| approval.call_id == entry.call_id);
+    match approval.map(|approval| approval.decision) {
+        Some(None) => return Found::Ask,
+        Some(Some(Decision::Deny)) => {
+            let outcome =
+                ToolOutcome::without_result(CallState::Denied, "The user did not allow this call.");
+            return Found::Settle(outcome);
+        }
+        Some(Some(Decision::Approve)) | None => {}
+    }
+    let left = entry.state == CallState::Running;
+    if left && entry.class == ToolClass::Effectful {
+        return Found::Settle(ToolOutcome::without_result(
+            CallState::Unknown,
+            "The server stopped while this call was being made. It may or may not have happened.",
+        ));
+    }
+    Found::Execute
+}

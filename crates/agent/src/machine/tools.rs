@@ -1,0 +1,130 @@
+//! The tool half of a turn: record the calls, make them, go on.
+
+use domain::step::ToolOutcome;
+use domain::store::PlannedCall;
+use domain::{CallId, CallState, FinishReason, ToolClass, ToolPolicy, Usage};
+
+use super::{Effect, Machine, NewCall, OpenCall, OpenState, Phase};
+
+impl Machine {
+    /// Plans the calls and has them recorded before the first one leaves.
+    pub(super) fn record(
+        &mut self,
+        calls: Vec<NewCall>,
+        finish: FinishReason,
+        usage: Usage,
+    ) -> Effect {
+        self.open.clear();
+        self.settle_after_record.clear();
+        let mut planned = Vec::with_capacity(calls.len());
+        for (position, new) in calls.into_iter().enumerate() {
+            let refusal = self.refusal(position, &new);
+            let traits = self.settings.tools.get(&new.call.name).copied();
+            let class = traits.map_or(ToolClass::ReadOnly, |traits| traits.class);
+            let asks = refusal.is_none()
+                && traits.is_some_and(|traits| traits.policy == ToolPolicy::Ask);
+            let call_id = new.call.call_id;
+            if let Some(outcome) = refusal {
+                self.settle_after_record.push((call_id, outcome));
+            }
+            self.open.push(OpenCall {
+                call_id,
+                class,
+                state: if asks { OpenState::Asking } else { OpenState::Handed },
+            });
+            let approval = asks.then(|| {
+                (new.approval_id, crate::approval::arguments_hash(&new.call.name, &new.call.arguments))
+            });
+            planned.push(PlannedCall { call: new.call, class, approval });
+        }
+        self.phase = Phase::Recording;
+        Effect::RecordModelStep {
+            text: self.answer.text.clone(),
+            reasoning: self.answer.reasoning.clone(),
+            calls: planned,
+            finish,
+            usage,
+            resumed: self.resumed,
+        }
+    }
+
+    /// Why a call is answered without being made.
+    fn refusal(&self, position: usize, new: &NewCall) -> Option<ToolOutcome> {
+        if let Some(defect) = &new.defect {
+            return Some(ToolOutcome::failed(defect));
+        }
+        if position >= self.settings.limits.calls_per_step {
+            return Some(ToolOutcome::failed("Too many tool calls at once; this one was not made."));
+        }
+        match self.settings.tools.get(&new.call.name) {
+            None => Some(ToolOutcome::failed("There is no tool of this name.")),
+            Some(traits) if traits.policy == ToolPolicy::Deny => Some(ToolOutcome::without_result(
+                CallState::Denied,
+                "This tool is not allowed here.",
+            )),
+            Some(_) => None,
+        }
+    }
+
+    pub(super) fn on_recorded(&mut self) -> Vec<Effect> {
+        if self.phase != Phase::Recording {
+            return Vec::new();
+        }
+        self.phase = Phase::Tools;
+        self.model_calls += 1;
+        self.resumed = false;
+        let mut refused = std::mem::take(&mut self.settle_after_record);
+        let mut effects = Vec::new();
+        for call in self.open.iter().filter(|call| call.state == OpenState::Handed) {
+            let call_id = call.call_id;
+            let refusal = refused.iter().position(|(refused, _)| *refused == call_id);
+            effects.push(match refusal {
+                Some(at) => Effect::Settle { call_id, outcome: refused.swap_remove(at).1 },
+                None => Effect::Execute { call_id },
+            });
+        }
+        effects.extend(self.after_tools());
+        effects
+    }
+
+    pub(super) fn on_outcome(&mut self, call_id: CallId) -> Vec<Effect> {
+        let handed = |call: &OpenCall| call.call_id == call_id && call.state == OpenState::Handed;
+        let Some(at) = self.open.iter().position(handed) else { return Vec::new() };
+        if self.phase != Phase::Tools {
+            return Vec::new();
+        }
+        self.open.remove(at);
+        self.after_tools()
+    }
+
+    /// The next thing once nothing is running: ask the user, or the model.
+    pub(super) fn after_tools(&mut self) -> Vec<Effect> {
+        if self.open.iter().any(|call| call.state == OpenState::Handed) {
+            return Vec::new();
+        }
+        if !self.open.is_empty() {
+            return vec![Effect::Park];
+        }
+        self.prepare()
+    }
+
+    /// Readies the next model call; the last one allowed gets no tools.
+    pub(super) fn prepare(&mut self) -> Vec<Effect> {
+        let limits = &self.settings.limits;
+        let tokens = self.usage.prompt_tokens.saturating_add(self.usage.completion_tokens);
+        if self.model_calls >= limits.steps.saturating_sub(1).max(1) {
+            self.last_call = Some("steps");
+        } else if tokens >= limits.tokens {
+            self.last_call = Some("tokens");
+        }
+        self.phase = Phase::Preparing;
+        vec![Effect::BeginAnswer]
+    }
+
+    pub(super) fn on_parked(&mut self) -> Vec<Effect> {
+        if self.phase == Phase::Tools && self.open.iter().all(|c| c.state == OpenState::Asking) {
+            self.phase = Phase::Parked;
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,200 @@
+//! Claims runs for this node, keeps their leases, and gives each a driver.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits::{LEASE_RENEW_MS, RUNS_PER_NODE};
+use domain::store::Finish;
+use domain::{
+    Bus, Fence, MessageStatus, NodeId, Run, RunError, RunId, RunState, Signal, Usage, Wake,
+};
+use futures::FutureExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::{Deps, Stop, drive};
+
+/// Runs left by other nodes are looked for this often; own ones wake the scheduler.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+pub struct Scheduler {
+    deps: Deps,
+    bus: Arc<dyn Bus>,
+    node: NodeId,
+    /// One process per database: runs that are `running` at the start are this node's to recover.
+    alone: bool,
+    active: HashMap<RunId, Stop>,
+    drivers: JoinSet<Driven>,
+}
+
+struct Driven {
+    fence: Fence,
+    panicked: bool,
+}
+
+impl Scheduler {
+    #[must_use]
+    pub fn new(deps: Deps, bus: Arc<dyn Bus>, node: NodeId, alone: bool) -> Self {
+        Self { deps, bus, node, alone, active: HashMap::new(), drivers: JoinSet::new() }
+    }
+
+    /// Runs until `drain`; then takes nothing new, gives running steps until `deadline`, hands the
+    /// rest back and returns.
+    pub async fn run(mut self, drain: CancellationToken, deadline: Duration) {
+        let mut signals = self.bus.signals();
+        let mut renew = interval(Duration::from_millis(LEASE_RENEW_MS));
+        let mut look = interval(LOOK_EVERY);
+        for timer in [&mut renew, &mut look] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        self.claim(self.alone).await;
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => break,
+                wake = signals.wake() => self.on_wake(wake).await,
+                _ = renew.tick() => self.renew().await,
+                _ = look.tick() => self.claim(false).await,
+                Some(driven) = self.drivers.join_next(), if !self.drivers.is_empty() => {
+                    self.on_driven(driven.ok()).await;
+                }
+            }
+        }
+        self.drain(deadline, &mut *signals).await;
+    }
+
+    async fn on_wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Signal(Signal::RunQueued) => self.claim(false).await,
+            Wake::Signal(Signal::RunCancelled { run_id }) => self.cancel(run_id),
+            Wake::Lagged | Wake::Signal(Signal::Recheck { .. }) => {
+                self.renew().await;
+                self.claim(false).await;
+            }
+            Wake::Feed | Wake::Signal(_) => {}
+        }
+    }
+
+    fn cancel(&self, run_id: RunId) {
+        if let Some(stop) = self.active.get(&run_id) {
+            stop.cancel.cancel();
+        }
+    }
+
+    async fn claim(&mut self, recover: bool) {
+        let free = RUNS_PER_NODE.saturating_sub(self.active.len());
+        if free == 0 {
+            return;
+        }
+        let claimed_at = Instant::now();
+        let max = i64::try_from(free).unwrap_or(i64::MAX);
+        match self.deps.store.claim(self.node, self.deps.clock.now(), max, recover).await {
+            Ok(runs) => {
+                for run in runs {
+                    self.start(run, claimed_at);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "runs could not be claimed"),
+        }
+    }
+
+    fn start(&mut self, run: Run, claimed_at: Instant) {
+        let fence = Fence { run_id: run.run_id, fence: run.fence };
+        let stop = Stop::default();
+        if let Some(old) = self.active.insert(run.run_id, stop.clone()) {
+            // The same run with a newer fence: the old driver can write nothing any more.
+            old.lost.cancel();
+        }
+        let deps = self.deps.clone();
+        self.drivers.spawn(async move {
+            let driven = AssertUnwindSafe(drive(deps, run, claimed_at, stop)).catch_unwind().await;
+            Driven { fence, panicked: driven.is_err() }
+        });
+    }
+
+    async fn on_driven(&mut self, driven: Option<Driven>) {
+        let Some(Driven { fence, panicked }) = driven else { return };
+        if panicked {
+            self.give_up(fence).await;
+        }
+        self.active.remove(&fence.run_id);
+        // A place is free, and the conversation may hold another run.
+        self.claim(false).await;
+    }
+
+    /// A defect of ours ends the run visibly instead of leaving it hanging.
+    async fn give_up(&self, fence: Fence) {
+        tracing::error!(run_id = %fence.run_id, "the driver of a run panicked");
+        let finish = Finish {
+            state: RunState::Failed,
+            message_status: MessageStatus::Failed,
+            text: None,
+            reasoning: None,
+            usage: Usage::default(),
+            error: Some(RunError {
+                code: "internal".to_owned(),
+                detail: "The server made an error while working on this answer. Try again; the \
+                         log says more."
+                    .to_owned(),
+                retryable: true,
+            }),
+            additional_data: serde_json::json!({}),
+            now: self.deps.clock.now(),
+        };
+        if let Err(error) = self.deps.store.finish(fence, finish).await {
+            tracing::error!(run_id = %fence.run_id, %error, "a broken run could not be ended");
+        }
+    }
+
+    async fn renew(&mut self) {
+        if self.active.is_empty() {
+            return;
+        }
+        let sent = Instant::now();
+        match self.deps.store.renew(self.node, self.deps.clock.now()).await {
+            Ok(renewal) => {
+                self.deps.lease.renewed_at(sent);
+                for (run_id, stop) in &self.active {
+                    // A run that is just ending is not renewed either; its driver needs no word.
+                    if !renewal.kept.contains(run_id) {
+                        stop.lost.cancel();
+                    }
+                }
+                for run_id in renewal.cancel_requested {
+                    self.cancel(run_id);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+        }
+    }
+
+    async fn drain(&mut self, deadline: Duration, signals: &mut dyn domain::Subscription) {
+        let until = Instant::now() + deadline;
+        let mut renew = interval(Duration::from_millis(LEASE_RENEW_MS));
+        while !self.drivers.is_empty() {
+            tokio::select! {
+                Some(driven) = self.drivers.join_next() => {
+                    if let Ok(driven) = driven {
+                        if driven.panicked {
+                            self.give_up(driven.fence).await;
+                        }
+                        self.active.remove(&driven.fence.run_id);
+                    }
+                }
+                wake = signals.wake() => {
+                    if let Wake::Signal(Signal::RunCancelled { run_id }) = wake {
+                        self.cancel(run_id);
+                    }
+                }
+                _ = renew.tick() => self.renew().await,
+                () = tokio::time::sleep_until(until) => break,
+            }
+        }
+        for stop in self.active.values() {
+            stop.hand_back.cancel();
+        }
+        while self.drivers.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,254 @@
+//! One process: a tail of recent events per user who has a reader, and one channel of signals.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use domain::limits::TAIL_EVENTS;
+use domain::{Bus, Event, Signal, Subscription, UserId, Wake};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
+
+/// Signals a slow reader may miss before it is told to look at everything again.
+const SIGNALS_KEPT: usize = 1_024;
+
+#[derive(Clone)]
+pub struct LocalBus {
+    feeds: Feeds,
+    signals: broadcast::Sender<Signal>,
+}
+
+type Feeds = Arc<Mutex<HashMap<UserId, Feed>>>;
+
+/// Present only while somebody reads: a user without a connection costs nothing.
+struct Feed {
+    tail: VecDeque<Arc<Event>>,
+    grown: watch::Sender<()>,
+}
+
+impl Default for LocalBus {
+    fn default() -> Self {
+        Self { feeds: Feeds::default(), signals: broadcast::channel(SIGNALS_KEPT).0 }
+    }
+}
+
+/// The map stays usable after a panic elsewhere: each change to it is complete in itself.
+fn locked(feeds: &Feeds) -> MutexGuard<'_, HashMap<UserId, Feed>> {
+    feeds.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Feed {
+    fn push(&mut self, event: &Arc<Event>) {
+        let contiguous =
+            self.tail.back().is_none_or(|last| last.epoch == event.epoch && last.seq + 1 == event.seq);
+        // After a gap the tail starts anew; readers behind it go to the database, which has it all.
+        if !contiguous {
+            self.tail.clear();
+        }
+        if self.tail.len() == TAIL_EVENTS {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(Arc::clone(event));
+    }
+
+    fn after(&self, epoch: i64, seq: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
+        let (first, last) = (self.tail.front()?, self.tail.back()?);
+        if first.epoch != epoch || seq + 1 < first.seq || seq > last.seq {
+            return None;
+        }
+        let skip = usize::try_from(seq + 1 - first.seq).ok()?;
+        Some(self.tail.iter().skip(skip).take(limit).cloned().collect())
+    }
+}
+
+impl Bus for LocalBus {
+    fn publish(&self, events: &[Arc<Event>]) {
+        let mut feeds = locked(&self.feeds);
+        for event in events {
+            if let Some(feed) = feeds.get_mut(&event.user_id) {
+                feed.push(event);
+            }
+        }
+        for event in events {
+            if let Some(feed) = feeds.get(&event.user_id) {
+                feed.grown.send_replace(());
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // No reader is not an error.
+        let _ = self.signals.send(signal);
+    }
+
+    fn subscribe(&self, user_id: UserId) -> Box<dyn Subscription> {
+        // Signals first: one sent in between is seen twice at worst, never missed.
+        let signals = self.signals.subscribe();
+        let mut feeds = locked(&self.feeds);
+        let feed = feeds.entry(user_id).or_insert_with(|| Feed {
+            tail: VecDeque::new(),
+            grown: watch::channel(()).0,
+        });
+        let grown = feed.grown.subscribe();
+        let registration = Registration { feeds: Arc::clone(&self.feeds), user_id };
+        Box::new(UserSubscription { signals, grown: Some(grown), registration })
+    }
+
+    fn signals(&self) -> Box<dyn Subscription> {
+        Box::new(SignalSubscription { signals: self.signals.subscribe() })
+    }
+
+    fn tail(&self, user_id: UserId, epoch: i64, seq: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
+        locked(&self.feeds).get(&user_id)?.after(epoch, seq, limit)
+    }
+}
+
+struct Registration {
+    feeds: Feeds,
+    user_id: UserId,
+}
+
+struct UserSubscription {
+    signals: broadcast::Receiver<Signal>,
+    /// `None` only while being dropped.
+    grown: Option<watch::Receiver<()>>,
+    registration: Registration,
+}
+
+impl Drop for UserSubscription {
+    fn drop(&mut self) {
+        let mut feeds = locked(&self.registration.feeds);
+        self.grown = None;
+        if feeds.get(&self.registration.user_id).is_some_and(|feed| feed.grown.receiver_count() == 0)
+        {
+            feeds.remove(&self.registration.user_id);
+        }
+    }
+}
+
+fn concerns(signal: &Signal, user: UserId) -> bool {
+    match signal {
+        Signal::SessionsEnded { user_id, .. }
+        | Signal::AccountDeleted { user_id }
+        | Signal::Typing { user_id, .. } => *user_id == user,
+        Signal::Recheck { user_id } => user_id.is_none_or(|id| id == user),
+        Signal::Draining => true,
+        Signal::RunQueued | Signal::RunCancelled { .. } => false,
+    }
+}
+
+#[async_trait]
+impl Subscription for UserSubscription {
+    async fn wake(&mut self) -> Wake {
+        let user_id = self.registration.user_id;
+        let Some(grown) = self.grown.as_mut() else { return Wake::Lagged };
+        loop {
+            tokio::select! {
+                changed = grown.changed() => match changed {
+                    Ok(()) => return Wake::Feed,
+                    // The sender lives in the map as long as this subscription does.
+                    Err(_) => return Wake::Lagged,
+                },
+                signal = self.signals.recv() => match signal {
+                    Ok(signal) if concerns(&signal, user_id) => return Wake::Signal(signal),
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => return Wake::Lagged,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                },
+            }
+        }
+    }
+}
+
+struct SignalSubscription {
+    signals: broadcast::Receiver<Signal>,
+}
+
+#[async_trait]
+impl Subscription for SignalSubscription {
+    async fn wake(&mut self) -> Wake {
+        match self.signals.recv().await {
+            Ok(signal) => Wake::Signal(signal),
+            Err(RecvError::Lagged(_)) => Wake::Lagged,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::{Bus, Event, EventBody, Signal, Timestamp, UserId, Wake};
+
+    use super::LocalBus;
+
+    const USER: UserId = UserId(1);
+
+    fn event(user: i64, seq: i64) -> Arc<Event> {
+        Arc::new(Event {
+            user_id: UserId(user),
+            epoch: 1,
+            seq,
+            conversation_id: None,
+            run_id: None,
+            body: EventBody::Conversation {},
+            created_at: Timestamp(0),
+        })
+    }
+
+    fn seqs(bus: &LocalBus, after: i64) -> Option<Vec<i64>> {
+        bus.tail(USER, 1, after, 10).map(|events| events.iter().map(|e| e.seq).collect())
+    }
+
+    #[tokio::test]
+    async fn the_tail_hands_out_what_it_wholly_holds() {
+        let bus = LocalBus::default();
+        bus.publish(&[event(1, 4)]);
+        assert_eq!(seqs(&bus, 3), None, "nobody reads, nothing is kept");
+
+        let mut reader = bus.subscribe(USER);
+        bus.publish(&[event(1, 5), event(2, 9), event(1, 6)]);
+        assert_eq!(reader.wake().await, Wake::Feed);
+        assert_eq!(seqs(&bus, 3), None, "5 is known, 4 is not");
+        assert_eq!(seqs(&bus, 4), Some(vec![5, 6]));
+        assert_eq!(seqs(&bus, 6), Some(vec![]));
+        assert_eq!(seqs(&bus, 7), None, "beyond what this node knows");
+        assert_eq!(bus.tail(USER, 2, 5, 10), None, "another epoch");
+    }
+
+    #[tokio::test]
+    async fn a_gap_sends_readers_to_the_database() {
+        let bus = LocalBus::default();
+        let _reader = bus.subscribe(USER);
+        bus.publish(&[event(1, 1), event(1, 3)]);
+        assert_eq!(seqs(&bus, 0), None);
+        assert_eq!(seqs(&bus, 2), Some(vec![3]));
+    }
+
+    #[tokio::test]
+    async fn the_last_reader_takes_the_tail_away() {
+        let bus = LocalBus::default();
+        let (one, two) = (bus.subscribe(USER), bus.subscribe(USER));
+        bus.publish(&[event(1, 1)]);
+        drop(one);
+        assert_eq!(seqs(&bus, 0), Some(vec![1]));
+        drop(two);
+        assert_eq!(seqs(&bus, 0), None);
+    }
+
+    #[tokio::test]
+    async fn signals_reach_whom_they_concern() {
+        let bus = LocalBus::default();
+        let mut reader = bus.subscribe(USER);
+        let mut scheduler = bus.signals();
+        bus.signal(Signal::AccountDeleted { user_id: UserId(2) });
+        bus.signal(Signal::RunQueued);
+        bus.signal(Signal::Draining);
+        assert_eq!(reader.wake().await, Wake::Signal(Signal::Draining));
+        assert_eq!(
+            scheduler.wake().await,
+            Wake::Signal(Signal::AccountDeleted { user_id: UserId(2) })
+        );
+    }
+}

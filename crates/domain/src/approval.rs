@@ -1,0 +1,46 @@
+//! Approvals: a row bound to a hash of the arguments, resolved once, from any device.
+
+use serde_json::Value;
+
+use crate::{ApprovalId, CallId, ConversationId, RunId, Timestamp, UserId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decision {
+    Approve,
+    Deny,
+}
+
+impl Decision {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "approve" => Some(Self::Approve),
+            "deny" => Some(Self::Deny),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approval {
+    pub approval_id: ApprovalId,
+    pub user_id: UserId,
+    pub conversation_id: ConversationId,
+    pub run_id: RunId,
+    pub call_id: CallId,
+    pub tool_name: String,
+    pub arguments: Value,
+    /// Lower-case hex of `sha256(tool name, NUL, canonical JSON of the arguments)`.
+    pub arguments_hash: String,
+    pub decision: Option<Decision>,
+    pub created_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+}

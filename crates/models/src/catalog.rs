@@ -1,0 +1,193 @@
+//! All models that this server can use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo};
+use async_trait::async_trait;
+use futures::future::join_all;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::config::{ConfigError, ProviderConfig, model_name_is_plain};
+use crate::listing;
+use crate::provider::Provider;
+use crate::remote::RemoteModel;
+
+/// Provider part of the ids of models that run in this process.
+pub const LOCAL_PROVIDER: &str = "local";
+/// For all providers together, as they are asked at the same time.
+const LIST_DEADLINE: Duration = Duration::from_secs(2);
+const LIST_KEPT: Duration = Duration::from_secs(60);
+
+pub struct Catalog {
+    providers: Vec<Arc<Provider>>,
+    local: Vec<Arc<dyn Model>>,
+    default_id: Option<String>,
+    asked_at: Mutex<Option<Instant>>,
+}
+
+impl Catalog {
+    /// `default_id` is what the operator chose (`provider/model`), `local` what runs in this
+    /// process.
+    ///
+    /// # Errors
+    /// A provider's name, base URL or model name that can't be used, or a name used twice.
+    pub fn new(
+        providers: Vec<ProviderConfig>,
+        default_id: Option<String>,
+        local: Vec<Arc<dyn Model>>,
+    ) -> Result<Self, ConfigError> {
+        let mut made: Vec<Arc<Provider>> = vec![];
+        for config in providers {
+            let name = config.name.clone();
+            if name == LOCAL_PROVIDER || made.iter().any(|other| other.config.name == name) {
+                return Err(ConfigError(format!(
+                    "provider name \"{name}\" is already taken; choose another"
+                )));
+            }
+            let names = config.default_model.iter().chain(&config.models);
+            if let Some(bad) = names.into_iter().find(|model| !model_name_is_plain(model)) {
+                return Err(ConfigError(format!(
+                    "provider {name}: model name \"{bad}\" is not allowed; give it as the provider lists it, without \"{name}/\""
+                )));
+            }
+            made.push(Arc::new(Provider::new(config)?));
+        }
+        if let Some(id) = &default_id
+            && !id
+                .split_once('/')
+                .is_some_and(|(_, model)| model_name_is_plain(model))
+        {
+            return Err(ConfigError(format!(
+                "model \"{id}\" is not of the form provider/model, such as openai/gpt-5-mini"
+            )));
+        }
+        Ok(Self {
+            providers: made,
+            local,
+            default_id,
+            asked_at: Mutex::new(None),
+        })
+    }
+
+    fn not_configured(&self, detail: String) -> ModelError {
+        ModelError::new(ModelErrorKind::NotConfigured, detail)
+    }
+
+    fn known_providers(&self) -> String {
+        let names: Vec<&str> = self
+            .providers
+            .iter()
+            .map(|p| p.config.name.as_str())
+            .collect();
+        if names.is_empty() {
+            "No provider is configured".to_owned()
+        } else {
+            format!("Configured: {}", names.join(", "))
+        }
+    }
+
+    /// Asks all providers, unless that was done within the last minute. Who asks meanwhile waits
+    /// for the same answers.
+    async fn refresh(&self) {
+        let mut asked_at = self.asked_at.lock().await;
+        if asked_at.is_some_and(|at| at.elapsed() < LIST_KEPT) {
+            return;
+        }
+        let asked = self
+            .providers
+            .iter()
+            .map(|provider| tokio::time::timeout(LIST_DEADLINE, listing::refresh(provider)));
+        join_all(asked).await;
+        *asked_at = Some(Instant::now());
+    }
+}
+
+#[async_trait]
+impl ModelCatalog for Catalog {
+    async fn list(&self) -> Vec<ModelInfo> {
+        self.refresh().await;
+        let remote = self.providers.iter().flat_map(|provider| {
+            provider
+                .names()
+                .into_iter()
+                .map(|name| provider.info(&name))
+                .collect::<Vec<_>>()
+        });
+        let mut all: Vec<ModelInfo> = vec![];
+        let chosen = self.default_id().and_then(|id| self.model(Some(&id)).ok());
+        let first = chosen.map(|model| model.info().clone());
+        let local = self.local.iter().map(|model| model.info().clone());
+        for info in first.into_iter().chain(remote).chain(local) {
+            if !all.iter().any(|other| other.id == info.id) {
+                all.push(info);
+            }
+        }
+        all
+    }
+
+    fn default_id(&self) -> Option<String> {
+        self.default_id
+            .clone()
+            .or_else(|| {
+                self.providers.iter().find_map(|provider| {
+                    Some(format!(
+                        "{}/{}",
+                        provider.config.name,
+                        provider.default_model()?
+                    ))
+                })
+            })
+            .or_else(|| self.local.first().map(|model| model.info().id.clone()))
+    }
+
+    fn model(&self, id: Option<&str>) -> Result<Arc<dyn Model>, ModelError> {
+        let default = if id.is_none() {
+            self.default_id()
+        } else {
+            None
+        };
+        let Some(id) = id.or(default.as_deref()) else {
+            return Err(self.not_configured(
+                "No model is configured. Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or OLLAMA_HOST, or run `rejoinder model pull` for the built-in one, and start again."
+                    .to_owned(),
+            ));
+        };
+        if let Some(model) = self.local.iter().find(|model| model.info().id == id) {
+            return Ok(Arc::clone(model));
+        }
+        let Some((provider, model)) = id.split_once('/') else {
+            return Err(self.not_configured(format!(
+                "\"{}\" is not the name of a model. Names look like provider/model.",
+                short(id)
+            )));
+        };
+        if provider == LOCAL_PROVIDER {
+            return Err(self.not_configured(format!(
+                "The built-in model {} is not here. Run `rejoinder model pull`, start again, or choose another model.",
+                short(model)
+            )));
+        }
+        let Some(provider) = self.providers.iter().find(|p| p.config.name == provider) else {
+            return Err(self.not_configured(format!(
+                "Provider \"{}\" is not configured on this server. {}. Choose another model.",
+                short(provider),
+                self.known_providers()
+            )));
+        };
+        if !model_name_is_plain(model) {
+            return Err(self.not_configured(format!(
+                "\"{}\" can't be a model of {}. Choose another model.",
+                short(model),
+                provider.config.name
+            )));
+        }
+        Ok(Arc::new(RemoteModel::new(Arc::clone(provider), model)))
+    }
+}
+
+/// For quoting what somebody typed.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}

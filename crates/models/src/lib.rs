@@ -1,0 +1,22 @@
+//! Remote models behind the port [`agent::ports::Model`].
+//!
+//! OpenAI-compatible endpoints and Ollama are spoken to by [`openai`] (why: decision 0001);
+//! Anthropic and Gemini through genai in [`vendor`]. [`Catalog`] finds a model by its
+//! `provider/model` name.
+
+mod catalog;
+mod client;
+mod config;
+mod failure;
+mod kind;
+mod listing;
+mod openai;
+mod provider;
+mod remote;
+mod retry_after;
+mod sse;
+mod vendor;
+
+pub use catalog::{Catalog, LOCAL_PROVIDER};
+pub use config::{Adapter, ConfigError, ProviderConfig};
+pub use remote::RemoteModel;

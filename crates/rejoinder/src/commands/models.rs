@@ -1,0 +1,22 @@
+//! `rejoinder model list`.
+
+use agent::ports::ModelCatalog;
+use anyhow::Result;
+
+use crate::config::{Config, DataFlags, ServeFlags};
+use crate::wiring;
+
+pub async fn list(data: &DataFlags, flags: &ServeFlags) -> Result<()> {
+    let config = Config::load(data, flags)?;
+    let catalog = wiring::catalog(&config)?;
+    let default = catalog.default_id();
+    let models = catalog.list().await;
+    if models.is_empty() {
+        println!("No model is configured. See “Connecting a model” in the README.");
+    }
+    for model in models {
+        let mark = if Some(&model.id) == default.as_ref() { "*" } else { " " };
+        println!("{mark} {:<48} {} ({} tokens)", model.id, model.label, model.context_window);
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! `rejoinder serve`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use domain::store::{Maintenance, UserStore};
+use domain::{Bus, Signal, Store};
+use secrecy::SecretString;
+use server::{AppState, ServerConfig};
+use store::DataDirLock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, DataFlags, Registration, ServeFlags};
+use crate::wiring::{self, Base};
+use crate::{keys, lifecycle, parameters, telemetry};
+
+pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
+    let config = Config::load(data, flags)?;
+    telemetry::logs(&config)?;
+    config.create_data_dir()?;
+    let _lock = DataDirLock::acquire(&config.data_dir)?;
+    let metrics = telemetry::metrics()?;
+    let jwt_key = keys::signing_key(&config)?;
+    let catalog = wiring::catalog(&config)?;
+    let listener = bind(config.listen).await?;
+    let listen = listener.local_addr()?;
+    let base = wiring::base(&config, true).await?;
+    let (handle, scheduler) = wiring::agent(&base, catalog, config.is_sqlite());
+
+    let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
+    let setup_code = setup_code(&config, &base).await?;
+    if let Some(code) = &setup_code {
+        println!("setup code for the first account: {code}");
+    }
+    let server_config = ServerConfig {
+        listen,
+        public_url: config.public_url.clone(),
+        registration: match config.registration {
+            Registration::Open => server::Registration::Open,
+            Registration::Closed => server::Registration::Closed,
+        },
+        setup_code: setup_code.map(SecretString::from),
+        jwt_key,
+        send_wait: config.send_wait,
+        send_rate_per_minute: config.send_rate_per_minute,
+        metrics_token: config.metrics_token.clone(),
+        docs: config.docs,
+        version: env!("CARGO_PKG_VERSION"),
+        tracker: tracker.clone(),
+        drain: drain.clone(),
+        metrics_render: Arc::new(move || metrics.render()),
+    };
+    let store: Arc<dyn Store> = base.store.clone();
+    let state = AppState::new(
+        server_config,
+        store,
+        Arc::clone(&base.bus),
+        Arc::clone(&base.clock),
+        Arc::clone(&base.ids),
+        handle,
+    );
+
+    let stopped = CancellationToken::new();
+    let beside = TaskTracker::new();
+    beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::watch_health(base.store.clone())));
+    beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::sweep(
+        base.store.clone(),
+        Arc::clone(&base.clock),
+    )));
+    beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::signals(drain.clone())));
+    beside.spawn(stopped.clone().run_until_cancelled_owned(announce_drain(
+        drain.clone(),
+        Arc::clone(&base.bus),
+    )));
+    let runs = tracker.spawn(scheduler.run(drain.clone(), config.drain));
+
+    println!("listening on http://{listen}");
+    if warn_of_plain_http(&config, listen) {
+        tracing::warn!("the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours");
+    }
+    tracing::info!(%listen, data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "ready");
+    server::serve(listener, server::router(state), drain).await?;
+
+    runs.await.context("the scheduler broke")?;
+    tracker.close();
+    tracker.wait().await;
+    stopped.cancel();
+    beside.close();
+    beside.wait().await;
+    base.store.close().await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "can't listen on {address}; another program may use that port: stop it, or choose \
+             another with --listen (port 0 takes any free one)"
+        )
+    })
+}
+
+async fn announce_drain(drain: CancellationToken, bus: Arc<dyn Bus>) {
+    drain.cancelled().await;
+    bus.signal(Signal::Draining);
+}
+
+/// Beyond loopback the first account is whoever comes first, so it needs a word from the console.
+async fn setup_code(config: &Config, base: &Base) -> Result<Option<String>> {
+    if config.listen.ip().is_loopback() || base.store.has_users().await? {
+        return Ok(None);
+    }
+    let mut bytes = [0u8; 10];
+    parameters::fill(&mut bytes);
+    Ok(Some(hex::encode(bytes)))
+}
+
+fn warn_of_plain_http(config: &Config, listen: SocketAddr) -> bool {
+    let plain = config.public_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+    plain && !listen.ip().is_loopback()
+}

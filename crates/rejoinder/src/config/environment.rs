@@ -1,0 +1,35 @@
+//! Everything that is read from the process's surroundings.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use secrecy::SecretString;
+
+/// A variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+pub fn secret(name: &str) -> Option<SecretString> {
+    variable(name).map(SecretString::from)
+}
+
+/// `$XDG_DATA_HOME/rejoinder`, else `~/.local/share/rejoinder` (on macOS
+/// `~/Library/Application Support/rejoinder`).
+pub fn default_data_dir() -> Result<PathBuf> {
+    if let Some(dir) = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+        return Ok(dir.join("rejoinder"));
+    }
+    let home = variable("HOME")
+        .context("neither --data-dir nor HOME is set: say with --data-dir where the data lives")?;
+    let below =
+        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+    Ok(PathBuf::from(home).join(below).join("rejoinder"))
+}
+
+/// Changes with every boot of the machine; `None` where the system doesn't tell.
+pub fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}

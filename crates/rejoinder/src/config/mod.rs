@@ -1,0 +1,274 @@
+//! Configuration: flags beat the environment, that beats `rejoinder.toml`, that beats defaults.
+//! The only place that reads the environment.
+
+mod environment;
+mod file;
+mod providers;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use models::ProviderConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+pub use environment::boot_id;
+pub use show::show;
+
+/// Whether people may make accounts by themselves once there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    Open,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where the data is: asked by every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataFlags {
+    /// Directory of the database, keys and models [default: the platform's data directory]
+    #[arg(long, env = "REJOINDER_DATA_DIR", value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// `sqlite:///path/to.db` or `postgres://user:password@host/database` [default: a SQLite
+    /// database in the data directory]
+    #[arg(long, env = "REJOINDER_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Configuration file [default: rejoinder.toml in the data directory]
+    #[arg(long, env = "REJOINDER_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What only the server asks.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeFlags {
+    /// Address to listen on; port 0 takes any free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "REJOINDER_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Address that people type, such as `https://chat.example.org`; needed beyond loopback
+    #[arg(long, env = "REJOINDER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Whether people may make accounts once there is one [default: closed]
+    #[arg(long, env = "REJOINDER_REGISTRATION")]
+    pub registration: Option<Registration>,
+    /// Default model as `provider/model` [default: the first configured provider's, else the
+    /// built-in one]
+    #[arg(long, env = "REJOINDER_MODEL", value_name = "PROVIDER/MODEL")]
+    pub model: Option<String>,
+    /// How to write the log
+    #[arg(long, env = "REJOINDER_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What to log, such as `info` or `debug,sqlx=warn` [default: info]
+    #[arg(long, env = "REJOINDER_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// What holds after all layers.
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub file: Option<PathBuf>,
+    pub database_url: SecretString,
+    pub listen: SocketAddr,
+    pub public_url: Option<String>,
+    pub registration: Registration,
+    pub model: Option<String>,
+    pub providers: Vec<ProviderConfig>,
+    pub secret_key: Option<SecretString>,
+    pub metrics_token: Option<SecretString>,
+    pub docs: bool,
+    pub send_wait: Duration,
+    pub send_rate_per_minute: u32,
+    pub drain: Duration,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub local_model: LocalModelConfig,
+}
+
+/// The model inside the binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalModelConfig {
+    pub enabled: bool,
+    pub path: PathBuf,
+    /// `None`: one less than the cores.
+    pub threads: Option<usize>,
+    pub idle: Duration,
+}
+
+/// File name of the built-in model, as `scripts/fetch-model.py` writes it.
+const LOCAL_MODEL_FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
+
+impl Config {
+    /// Puts the layers together and checks the result. Reads the file, creates nothing.
+    pub fn load(data: &DataFlags, serve: &ServeFlags) -> Result<Self> {
+        let data_dir = match &data.data_dir {
+            Some(dir) => dir.clone(),
+            None => environment::default_data_dir()?,
+        };
+        let (path, file) = file::read(data.config.as_deref(), &data_dir)?;
+        let database_url = match data.database_url.clone().or(file.database_url) {
+            Some(url) => url,
+            None => format!("sqlite://{}", data_dir.join("rejoinder.db").display()),
+        };
+        ensure!(
+            ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| database_url.starts_with(p)),
+            "database_url must begin with sqlite:// or postgres://"
+        );
+        let providers = providers::all(file.providers)?;
+        let config = Self {
+            listen: match serve.listen {
+                Some(listen) => listen,
+                None => file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            },
+            public_url: serve.public_url.clone().or(file.public_url),
+            registration: serve.registration.or(file.registration).unwrap_or(Registration::Closed),
+            model: serve.model.clone().or(file.model),
+            providers,
+            secret_key: environment::secret("REJOINDER_SECRET_KEY").or(file.secret_key),
+            metrics_token: environment::secret("REJOINDER_METRICS_TOKEN").or(file.metrics_token),
+            docs: file.docs.unwrap_or(true),
+            send_wait: Duration::from_secs(file.send_wait_seconds.unwrap_or(300)),
+            send_rate_per_minute: file.send_rate_per_minute.unwrap_or(60),
+            drain: Duration::from_secs(file.drain_seconds.unwrap_or(20)),
+            log: serve.log.clone().or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_format: serve.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            local_model: LocalModelConfig {
+                enabled: file.local_model.enabled.unwrap_or(true),
+                path: file
+                    .local_model
+                    .path
+                    .unwrap_or_else(|| data_dir.join("models").join(LOCAL_MODEL_FILE)),
+                threads: file.local_model.threads,
+                idle: Duration::from_secs(60 * file.local_model.idle_minutes.unwrap_or(15)),
+            },
+            database_url: SecretString::from(database_url),
+            data_dir,
+            file: path,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(url) = &self.public_url {
+            check_public_url(url)?;
+        } else if !self.listen.ip().is_loopback() {
+            bail!(
+                "listening on {} needs --public-url (or REJOINDER_PUBLIC_URL): the address that \
+                 people type into their browser, such as https://chat.example.org",
+                self.listen
+            );
+        }
+        if let Some(key) = &self.secret_key {
+            check_secret(key.expose_secret())?;
+        }
+        ensure!(
+            (1..=100_000).contains(&self.send_rate_per_minute),
+            "send_rate_per_minute is {}; it must be between 1 and 100000",
+            self.send_rate_per_minute
+        );
+        ensure!(
+            self.send_wait <= Duration::from_secs(3_600) && !self.send_wait.is_zero(),
+            "send_wait_seconds is {}; it must be between 1 and 3600",
+            self.send_wait.as_secs()
+        );
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.database_url.expose_secret().starts_with("sqlite:")
+    }
+
+    /// Makes the data directory, for its owner only.
+    pub fn create_data_dir(&self) -> Result<()> {
+        create_private_dir(&self.data_dir)
+            .with_context(|| format!("the data directory {} can't be used; choose another with --data-dir", self.data_dir.display()))
+    }
+}
+
+fn create_private_dir(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    if !dir.exists() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    let metadata = std::fs::metadata(dir)?;
+    ensure!(metadata.is_dir(), "it is not a directory");
+    if metadata.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+            .context("it is readable by others, and its mode can't be changed to 0700")?;
+    }
+    // A directory that can't be written is found now, not at the first message.
+    let probe = dir.join(".write-probe");
+    std::fs::write(&probe, b"").context("it can't be written")?;
+    std::fs::remove_file(&probe)?;
+    Ok(())
+}
+
+fn check_public_url(url: &str) -> Result<()> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.trim_end_matches('/'));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(()),
+        _ => bail!(
+            "public_url is `{url}`; it must be http:// or https://, a host and perhaps a port, \
+             such as https://chat.example.org"
+        ),
+    }
+}
+
+/// Refuses keys that somebody else may know.
+fn check_secret(key: &str) -> Result<()> {
+    const MIN: usize = 32;
+    ensure!(
+        key.len() >= MIN,
+        "secret_key has {} characters; it must have at least {MIN}. Make one with \
+         `openssl rand -hex 32`, or leave it out: one is made and kept in the data directory",
+        key.len()
+    );
+    let lower = key.to_lowercase();
+    let known = ["changeme", "change-me", "change_me", "secret", "password", "example", "default"];
+    let distinct = key.chars().collect::<std::collections::BTreeSet<_>>().len();
+    ensure!(
+        distinct >= 10 && !known.iter().any(|word| lower.contains(word)),
+        "secret_key looks like a placeholder. Make one with `openssl rand -hex 32`, or leave it \
+         out: one is made and kept in the data directory"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_public_url, check_secret};
+
+    #[test]
+    fn weak_secrets_stop_the_start() {
+        for weak in [
+            "short",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "changeme-changeme-changeme-changeme-0123456789",
+        ] {
+            assert!(check_secret(weak).is_err(), "{weak}");
+        }
+        assert!(check_secret("4c1f6a90be27d8537a1c09e4f2b85d6379e0").is_ok());
+    }
+
+    #[test]
+    fn public_urls_are_origins() {
+        for good in ["https://chat.example.org", "http://192.168.1.5:8080", "https://a.b/"] {
+            assert!(check_public_url(good).is_ok(), "{good}");
+        }
+        for bad in ["chat.example.org", "https://", "ftp://a", "https://a/b", "https://u@a", ""] {
+            assert!(check_public_url(bad).is_err(), "{bad}");
+        }
+    }
+}

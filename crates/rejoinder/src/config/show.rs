@@ -1,0 +1,76 @@
+//! The configuration as it holds, without its secrets.
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::Config;
+
+/// For `config show` and support.
+#[must_use]
+pub fn show(config: &Config) -> Value {
+    let masked = |set: bool| if set { json!("(set)") } else { Value::Null };
+    let providers: Vec<Value> = config
+        .providers
+        .iter()
+        .map(|provider| {
+            json!({
+                "name": provider.name,
+                "adapter": format!("{:?}", provider.adapter).to_lowercase(),
+                "base_url": without_password(&provider.base_url),
+                "api_key": masked(provider.api_key.is_some()),
+                "default_model": provider.default_model,
+                "models": provider.models,
+                "context_window": provider.context_window,
+                "prefill": provider.prefill,
+            })
+        })
+        .collect();
+    json!({
+        "data_dir": config.data_dir,
+        "config_file": config.file,
+        "database_url": without_password(config.database_url.expose_secret()),
+        "listen": config.listen,
+        "public_url": config.public_url,
+        "registration": format!("{:?}", config.registration).to_lowercase(),
+        "model": config.model,
+        "providers": providers,
+        "secret_key": masked(config.secret_key.is_some()),
+        "metrics_token": masked(config.metrics_token.is_some()),
+        "docs": config.docs,
+        "send_wait_seconds": config.send_wait.as_secs(),
+        "send_rate_per_minute": config.send_rate_per_minute,
+        "drain_seconds": config.drain.as_secs(),
+        "log": config.log,
+        "log_format": format!("{:?}", config.log_format).to_lowercase(),
+        "local_model": {
+            "enabled": config.local_model.enabled,
+            "path": config.local_model.path,
+            "threads": config.local_model.threads,
+            "idle_minutes": config.local_model.idle.as_secs() / 60,
+        },
+    })
+}
+
+/// `postgres://user:***@host/db`, and parameters that may hold a password left out.
+fn without_password(url: &str) -> String {
+    let plain = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = plain.split_once("://") else { return plain.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => plain.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn passwords_are_masked() {
+        assert_eq!(without_password("postgres://u:p@ss@h/d?password=x"), "postgres://u:***@h/d");
+        assert_eq!(without_password("sqlite:///a/b.db"), "sqlite:///a/b.db");
+    }
+}

@@ -1,0 +1,88 @@
+//! Signals, health, sweeping: what goes on beside the work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use domain::Clock;
+use domain::store::{Health, Maintenance};
+use store::SqlStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// `EX_IOERR`: the outcome of a write is unknown for good.
+pub const EXIT_BROKEN_STORE: i32 = 74;
+/// Left at once, on the operator's second word.
+const EXIT_SECOND_SIGNAL: i32 = 130;
+/// Open requests get this long to hear of it.
+const BROKEN_GRACE: Duration = Duration::from_secs(5);
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// The first SIGTERM or SIGINT begins the drain; the second leaves at once, which is as safe as a
+/// crash: everything that was said is stored.
+pub async fn signals(drain: CancellationToken) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be watched")?;
+    for first in [true, false] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if first {
+            tracing::info!("stopping: no new work, running answers get a moment; again to leave at once");
+            drain.cancel();
+        }
+    }
+    tracing::warn!("leaving at once");
+    std::process::exit(EXIT_SECOND_SIGNAL);
+}
+
+/// Watches the store: probes a full disk until there is space, leaves when a write's outcome is
+/// unknown for good.
+pub async fn watch_health(store: Arc<SqlStore>) {
+    let mut tick = interval(HEALTH_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_ready = true;
+    loop {
+        tick.tick().await;
+        match store.health() {
+            Health::Ready => {
+                if !was_ready {
+                    tracing::info!("the database can be written again");
+                }
+                was_ready = true;
+            }
+            Health::NotWritable(reason) => {
+                if was_ready {
+                    tracing::error!(reason, "the database can't be written; messages are refused until it can");
+                }
+                was_ready = false;
+                store.probe().await;
+            }
+            Health::Broken(reason) => {
+                tracing::error!(
+                    reason,
+                    "a write to the database failed with an unknown outcome; leaving in {} s. Check the disk, then start again: nothing acknowledged is lost",
+                    BROKEN_GRACE.as_secs()
+                );
+                sleep(BROKEN_GRACE).await;
+                std::process::exit(EXIT_BROKEN_STORE);
+            }
+        }
+    }
+}
+
+/// Removes what is past its time.
+pub async fn sweep(store: Arc<SqlStore>, clock: Arc<dyn Clock>) {
+    let mut tick = interval(SWEEP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        match store.sweep(clock.now()).await {
+            Ok(swept) => tracing::debug!(?swept, "swept"),
+            Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `rejoinder`: the server and its operator's commands.
+
+mod commands;
+mod config;
+mod keys;
+mod lifecycle;
+mod parameters;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use config::{DataFlags, ServeFlags};
+
+/// A self-hosted web chat in front of an AI agent. A reply is never lost.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    data: DataFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server
+    Serve(ServeFlags),
+    /// Bring the database up to this version and stop
+    Migrate,
+    /// Add and change accounts, also while the server runs
+    #[command(subcommand)]
+    User(commands::user::UserCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check everything that a start needs, and say what is wrong
+    Doctor(ServeFlags),
+    /// Print the OpenAPI document of this version
+    Openapi,
+    /// Look at the models that can be used
+    #[command(subcommand)]
+    Model(ModelCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// What holds after file, environment and flags, with secrets masked
+    Show(ServeFlags),
+}
+
+#[derive(Subcommand)]
+enum ModelCommand {
+    /// Names of all models, the default first
+    List(ServeFlags),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rejoinder: the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rejoinder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let data = &cli.data;
+    match cli.command {
+        Command::Serve(flags) => return commands::serve::run(data, &flags).await,
+        Command::Migrate => commands::migrate::run(data).await?,
+        Command::User(command) => commands::user::run(data, command).await?,
+        Command::Config(ConfigCommand::Show(flags)) => commands::config::show(data, &flags)?,
+        Command::Doctor(flags) => return commands::doctor::run(data, &flags).await,
+        Command::Openapi => print!("{}", server::openapi_json()),
+        Command::Model(ModelCommand::List(flags)) => commands::models::list(data, &flags).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,192 @@
+//! What a route and a socket frame do alike: sending, stopping, deciding.
+
+use domain::store::{IdempotencyKey, SendMessage, Sent};
+use domain::{
+    Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits,
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::error::Problem;
+use crate::extract::Check;
+use crate::limits::MODEL_CHARS;
+use crate::state::AppState;
+use crate::wire::send::{MessageCreate, OnBusy};
+
+/// Checks a message before anything is asked of the store.
+pub(crate) fn prepare(
+    state: &AppState,
+    user: &User,
+    message: MessageCreate,
+    header_key: Option<&str>,
+) -> Result<SendMessage, Problem> {
+    let mut check = Check::default();
+    check.text("/content", &message.content, limits::CONTENT_CHARS);
+    if let Some(id) = &message.client_message_id {
+        let uuid = id.len() == 36 && Uuid::try_parse(id).is_ok();
+        check.ensure(uuid, "/client_message_id", "This must be a UUID.");
+    }
+    if let Some(key) = header_key {
+        let plain = (1..=limits::IDEMPOTENCY_KEY_BYTES).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let message = "`Idempotency-Key` must have 1 to 128 visible ASCII characters.";
+        check.ensure(plain, "", message);
+    }
+    if let Some(on_busy) = message.on_busy {
+        let available = on_busy == OnBusy::Reject;
+        check.ensure(available, "/on_busy", "Only `reject` is available yet.");
+    }
+    let no_agent = message.agent_id.is_none();
+    check.ensure(no_agent, "/agent_id", "Choosing an agent is not yet available.");
+    check_model(state, &mut check, message.model.as_deref());
+    if let Some(zone) = &message.time_zone {
+        let known = zone.len() <= 64 && jiff::tz::TimeZone::get(zone).is_ok();
+        check.ensure(known, "/time_zone", "This must be the IANA name of a time zone.");
+    }
+    check.done()?;
+
+    let conversation_id = message
+        .conversation_id
+        .as_deref()
+        .map(|text| ConversationId::parse(text).ok_or_else(Problem::not_found))
+        .transpose()?;
+    let body_hash = body_hash(&message, conversation_id);
+    // The id that the client gave the message wins, since it is what a socket repeats as well.
+    let key = match (&message.client_message_id, header_key) {
+        (Some(id), _) => Some(id.to_ascii_lowercase()),
+        (None, Some(key)) => Some(key.to_owned()),
+        (None, None) => None,
+    };
+    Ok(SendMessage {
+        user_id: user.id,
+        key: key.map(|key| IdempotencyKey { key, body_hash }),
+        client_message_id: message.client_message_id,
+        conversation_id,
+        parent_id: message.parent_id.map(MessageId),
+        content: message.content,
+        model: message.model,
+        agent_id: None,
+        time_zone: message.time_zone,
+        new_conversation_id: ConversationId::new(&*state.ids),
+        new_run_id: RunId::new(&*state.ids),
+        now: state.now(),
+    })
+}
+
+/// A model that this server knows, or none.
+pub(crate) fn check_model(state: &AppState, check: &mut Check, model: Option<&str>) {
+    let Some(id) = model else { return };
+    check.line("/model", id, MODEL_CHARS);
+    if let Err(error) = state.agent.models.model(Some(id)) {
+        check.fail("/model", error.detail);
+    }
+}
+
+/// SHA-256 of what makes two sends the same. A list has one spelling, so it is canonical.
+fn body_hash(message: &MessageCreate, conversation: Option<ConversationId>) -> String {
+    let canonical = serde_json::json!([
+        message.content,
+        conversation.map(|id| id.to_string()),
+        message.parent_id,
+        message.model,
+        message.agent_id,
+    ]);
+    hex::encode(Sha256::digest(canonical.to_string().as_bytes()))
+}
+
+/// Stores the message with its run and wakes the scheduler. A caller that goes away stops neither.
+pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent, Problem> {
+    if state.config.drain.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    state.limiters.send(message.user_id)?;
+    let task = state.clone();
+    let stored = state.config.tracker.spawn(async move {
+        let sent = task.store.send(message).await;
+        if sent.is_ok() {
+            task.agent.wake();
+        }
+        sent
+    });
+    let sent = stored.await.map_err(Problem::internal)??;
+    let repeated = if sent.repeated { "true" } else { "false" };
+    metrics::counter!("rejoinder_sends_total", "repeated" => repeated).increment(1);
+    Ok(sent)
+}
+
+/// A new answer beside an old one.
+pub(crate) async fn regenerate(
+    state: &AppState,
+    user: &User,
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    model: Option<String>,
+) -> Result<Sent, Problem> {
+    if state.config.drain.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    state.limiters.send(user.id)?;
+    let (task, user_id) = (state.clone(), user.id);
+    let stored = state.config.tracker.spawn(async move {
+        let (run_id, now) = (RunId::new(&*task.ids), task.now());
+        let sent = task
+            .store
+            .regenerate(user_id, conversation_id, message_id, model, run_id, now)
+            .await;
+        if sent.is_ok() {
+            task.agent.wake();
+        }
+        sent
+    });
+    Ok(stored.await.map_err(Problem::internal)??)
+}
+
+/// Records that the run is to stop, and tells whoever drives it.
+pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Result<Run, Problem> {
+    let run = state.store.request_cancel(user.id, run_id, state.now()).await?;
+    state.agent.cancelled(run_id);
+    Ok(run)
+}
+
+pub(crate) async fn decide(
+    state: &AppState,
+    user: &User,
+    id: ApprovalId,
+    decision: Decision,
+    arguments_hash: &str,
+) -> Result<Approval, Problem> {
+    let approval =
+        state.store.decide(user.id, id, decision, arguments_hash, state.now()).await?;
+    state.agent.wake();
+    Ok(approval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(json: serde_json::Value) -> MessageCreate {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn the_hash_covers_what_makes_a_send_and_nothing_else() {
+        let plain = body_hash(&message(serde_json::json!({ "content": "a" })), None);
+        let same = message(serde_json::json!({
+            "content": "a", "time_zone": "UTC", "conversation_id": null,
+            "client_message_id": "018f0000-0000-7000-8000-000000000000",
+        }));
+        assert_eq!(body_hash(&same, None), plain);
+        assert_eq!(plain.len(), 64);
+        for other in [
+            serde_json::json!({ "content": "b" }),
+            serde_json::json!({ "content": "a", "parent_id": 1 }),
+            serde_json::json!({ "content": "a", "model": "x/y" }),
+            serde_json::json!({ "content": "a", "agent_id": "x" }),
+        ] {
+            assert_ne!(body_hash(&message(other.clone()), None), plain, "{other}");
+        }
+        let conversation = Some(ConversationId(Uuid::nil()));
+        assert_ne!(body_hash(&message(serde_json::json!({ "content": "a" })), conversation), plain);
+    }
+}

@@ -1,0 +1,13 @@
+//! Reading requests: every refusal is a problem that says which value and why.
+
+mod check;
+mod json;
+mod path;
+mod peer;
+mod query;
+
+pub(crate) use check::Check;
+pub(crate) use json::{Json, OptionalJson};
+pub(crate) use path::{PathId, PathIds, PathKey};
+pub(crate) use peer::{Peer, RequestId};
+pub(crate) use query::Query;

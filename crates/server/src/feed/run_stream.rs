@@ -1,0 +1,166 @@
+//! One run's part of the feed, with all its deltas, until it has ended.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use domain::{ConversationId, Cursor, Event, EventBody, MessageId, Run, RunId, StoreResult};
+
+use super::{Ending, Follower, Happening, batch, render};
+use crate::auth::Account;
+use crate::error::Problem;
+use crate::state::AppState;
+use crate::wire::frame::Frame;
+
+pub(crate) struct RunStream {
+    state: AppState,
+    account: Account,
+    request_id: String,
+    run_id: RunId,
+    conversation_id: ConversationId,
+    user_message_id: MessageId,
+    follower: Follower,
+    ready: VecDeque<Frame>,
+    /// The run has ended, perhaps at a position before the cursor.
+    over: bool,
+    done: bool,
+}
+
+impl RunStream {
+    /// Follows the run after `after`; without a position, first says how its messages are now.
+    pub(crate) async fn begin(
+        state: &AppState,
+        account: Account,
+        request_id: String,
+        run_id: RunId,
+        after: Option<Cursor>,
+    ) -> Result<Self, Problem> {
+        let follower =
+            Follower::begin(state, account.id(), account.session.session_id, after).await?;
+        let run = state.store.run(account.id(), run_id).await?;
+        let mut stream = Self::attach(state, account, request_id, &run, follower);
+        stream.over = run.state.is_terminal();
+        if after.is_none() {
+            stream.snapshot().await?;
+        }
+        Ok(stream)
+    }
+
+    /// Follows a run that was made after `follower` began: nothing of it can be missed.
+    pub(crate) fn attach(
+        state: &AppState,
+        account: Account,
+        request_id: String,
+        run: &Run,
+        follower: Follower,
+    ) -> Self {
+        Self {
+            state: state.clone(),
+            account,
+            request_id,
+            run_id: run.run_id,
+            conversation_id: run.conversation_id,
+            user_message_id: run.user_message_id,
+            follower,
+            ready: VecDeque::new(),
+            over: false,
+            done: false,
+        }
+    }
+
+    /// The messages as they are, and the feed from there on.
+    async fn snapshot(&mut self) -> StoreResult<()> {
+        let user_id = self.account.id();
+        let run = self.state.store.run(user_id, self.run_id).await?;
+        let ids = [run.user_message_id, run.ai_message_id];
+        let (messages, cursor) = self.state.store.messages_by_id(user_id, &ids).await?;
+        self.ready.extend(messages.into_iter().map(Frame::message));
+        self.follower.seek(cursor);
+        // Asked after the snapshot: an end that its position has passed would be missed.
+        self.over = self.state.store.run(user_id, self.run_id).await?.state.is_terminal();
+        Ok(())
+    }
+
+    /// The next frame; `None` after the terminal `run` frame, or when the connection must end.
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(frame);
+            }
+            if self.done {
+                return None;
+            }
+            let happening = if self.over {
+                self.follower.pending().await
+            } else {
+                Some(self.follower.next().await)
+            };
+            let outcome = match happening {
+                Some(Happening::Events(events)) => self.take(events).await,
+                Some(Happening::Reset(cursor)) => {
+                    self.ready.push_back(Frame::reset(cursor));
+                    self.snapshot().await
+                }
+                Some(Happening::Typing { .. }) => Ok(()),
+                Some(Happening::Ended(ending)) => {
+                    self.end(ending);
+                    Ok(())
+                }
+                None => self.close().await,
+            };
+            if let Err(error) = outcome {
+                self.done = true;
+                self.ready.push_back(Frame::error(&error.into(), &self.request_id));
+            }
+        }
+    }
+
+    async fn take(&mut self, events: Vec<Arc<Event>>) -> StoreResult<()> {
+        let mine: Vec<_> = events.into_iter().filter(|event| self.is_mine(event)).collect();
+        let mut rest = mine.as_slice();
+        while !rest.is_empty() && !self.done {
+            let (now, later) = rest.split_at(batch(rest));
+            // Nothing of a run follows its end.
+            let last = now.iter().position(|event| self.is_end(event));
+            let now = last.map_or(now, |at| &now[..=at]);
+            let frames = render(&self.state, self.account.id(), now).await?;
+            self.ready.extend(frames.into_iter().flatten());
+            self.done = last.is_some();
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn is_mine(&self, event: &Event) -> bool {
+        let question = EventBody::Message { message_id: self.user_message_id };
+        event.run_id == Some(self.run_id) || event.body == question || self.is_end(event)
+    }
+
+    fn is_end(&self, event: &Event) -> bool {
+        match &event.body {
+            EventBody::Run { run_id, state, .. } => *run_id == self.run_id && state.is_terminal(),
+            EventBody::ConversationDeleted {} => {
+                event.conversation_id == Some(self.conversation_id)
+            }
+            EventBody::Message { .. }
+            | EventBody::Delta(_)
+            | EventBody::Tool { .. }
+            | EventBody::Approval { .. }
+            | EventBody::Conversation {}
+            | EventBody::Todo { .. }
+            | EventBody::TodoDeleted { .. } => false,
+        }
+    }
+
+    /// The run ended before what was asked for: says so as the run is now.
+    async fn close(&mut self) -> StoreResult<()> {
+        let run = self.state.store.run(self.account.id(), self.run_id).await?;
+        self.ready.push_back(Frame::run(run));
+        self.done = true;
+        Ok(())
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.done = true;
+        self.ready.push_back(Frame::error(&ending.problem(), &self.request_id));
+    }
+}

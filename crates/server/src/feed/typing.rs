@@ -1,0 +1,140 @@
+//! What the assistant is doing, derived from the events of a conversation and never stored.
+
+use std::collections::HashMap;
+
+use domain::{CallState, ConversationId, DeltaChannel, Event, EventBody, RunState};
+
+use crate::wire::frame::{Frame, TypingState};
+
+/// Remembers what was said last, so that the same isn't said again.
+#[derive(Default)]
+pub(crate) struct Typing {
+    said: HashMap<ConversationId, (TypingState, Option<String>)>,
+}
+
+impl Typing {
+    pub(crate) fn forget(&mut self, conversation: ConversationId) {
+        self.said.remove(&conversation);
+    }
+
+    pub(crate) fn forget_all(&mut self) {
+        self.said.clear();
+    }
+
+    /// The frame that this event makes, if it changes anything.
+    pub(crate) fn after(&mut self, event: &Event) -> Option<Frame> {
+        let conversation = event.conversation_id?;
+        let (state, detail) = state(&event.body)?;
+        let before = self.said.get(&conversation);
+        if before.is_some_and(|said| said.0 == state && said.1 == detail) {
+            return None;
+        }
+        if state == TypingState::Idle {
+            // Nothing said is the same as idle: only what was said needs taking back.
+            self.said.remove(&conversation)?;
+        } else {
+            self.said.insert(conversation, (state, detail.clone()));
+        }
+        Some(Frame::typing(Some(conversation), "assistant", state, detail))
+    }
+}
+
+fn state(body: &EventBody) -> Option<(TypingState, Option<String>)> {
+    let state = match body {
+        EventBody::Run { state, .. } => match state {
+            RunState::Queued => TypingState::Queued,
+            RunState::Running => TypingState::Thinking,
+            RunState::AwaitingApproval
+            | RunState::Completed
+            | RunState::Failed
+            | RunState::Cancelled => TypingState::Idle,
+        },
+        EventBody::Tool { name, state: CallState::Running, .. } => {
+            return Some((TypingState::Tool, Some(name.clone())));
+        }
+        EventBody::Tool { state, .. } if state.is_settled() => TypingState::Thinking,
+        EventBody::Delta(delta) => match delta.channel {
+            DeltaChannel::Text => TypingState::Writing,
+            DeltaChannel::Reasoning | DeltaChannel::ToolArguments => TypingState::Thinking,
+        },
+        EventBody::Tool { .. }
+        | EventBody::Message { .. }
+        | EventBody::Approval { .. }
+        | EventBody::Conversation {}
+        | EventBody::ConversationDeleted {}
+        | EventBody::Todo { .. }
+        | EventBody::TodoDeleted { .. } => return None,
+    };
+    Some((state, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{CallId, Delta, MessageId, RunId, Timestamp, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::wire::frame::FrameData;
+
+    fn event(body: EventBody) -> Event {
+        Event {
+            user_id: UserId(1),
+            epoch: 1,
+            seq: 1,
+            conversation_id: Some(ConversationId(Uuid::nil())),
+            run_id: Some(RunId(Uuid::nil())),
+            body,
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn run(state: RunState) -> EventBody {
+        let run_id = RunId(Uuid::nil());
+        EventBody::Run { run_id, state, step: 0, message_id: None, usage: None, error: None }
+    }
+
+    fn tool(state: CallState) -> EventBody {
+        let (call_id, name) = (CallId(Uuid::nil()), "clock".to_owned());
+        EventBody::Tool { call_id, message_id: MessageId(1), name, state }
+    }
+
+    fn delta(channel: DeltaChannel) -> EventBody {
+        let text = "x".to_owned();
+        EventBody::Delta(Delta { message_id: MessageId(1), revision: 1, channel, offset: 0, text })
+    }
+
+    #[test]
+    fn a_turn_is_told_without_repeating() {
+        let mut typing = Typing::default();
+        let told: Vec<_> = [
+            run(RunState::Queued),
+            run(RunState::Running),
+            delta(DeltaChannel::Reasoning),
+            tool(CallState::Intended),
+            tool(CallState::Running),
+            tool(CallState::Succeeded),
+            delta(DeltaChannel::Text),
+            delta(DeltaChannel::Text),
+            run(RunState::Completed),
+            run(RunState::Completed),
+        ]
+        .into_iter()
+        .filter_map(|body| typing.after(&event(body)))
+        .map(|frame| match frame.data {
+            FrameData::Typing(data) => (data.state, data.detail),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+        assert_eq!(
+            told,
+            [
+                (TypingState::Queued, None),
+                (TypingState::Thinking, None),
+                (TypingState::Tool, Some("clock".to_owned())),
+                (TypingState::Thinking, None),
+                (TypingState::Writing, None),
+                (TypingState::Idle, None),
+            ]
+        );
+    }
+}

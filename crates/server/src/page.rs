@@ -1,0 +1,142 @@
+//! The static page inside the binary.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{Embed, EmbeddedFile};
+
+/// Built by the page's own tools, with `.br` beside each file that gains by it.
+#[derive(Embed)]
+#[folder = "../../web/dist"]
+#[allow_missing = true]
+struct Files;
+
+const NOT_BUILT: &str = "The page has not been built into this server. `make run` builds both.\n\
+                         The API is at /api/v1, its documentation at /docs.\n";
+
+/// Everything that isn't the API's.
+pub(crate) fn is_page_path(path: &str) -> bool {
+    !(path == "/api" || path.starts_with("/api/"))
+}
+
+pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
+        return response;
+    }
+    let name = path.trim_start_matches('/');
+    if !name.is_empty() && !name.ends_with(".br") && Files::get(name).is_some() {
+        return file(name, headers);
+    }
+    // Paths of the page's own router have no dot; a missing file must not look like the page.
+    let last = name.rsplit('/').next().unwrap_or_default();
+    if last.contains('.') {
+        return (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
+    }
+    if Files::get("index.html").is_none() {
+        return (StatusCode::NOT_FOUND, NOT_BUILT).into_response();
+    }
+    file("index.html", headers)
+}
+
+fn file(name: &str, headers: &HeaderMap) -> Response {
+    let smaller = accepts_brotli(headers).then(|| Files::get(&format!("{name}.br"))).flatten();
+    let brotli = smaller.is_some();
+    let Some(EmbeddedFile { data, metadata, .. }) = smaller.or_else(|| Files::get(name)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let tag = format!("\"{}\"", hex::encode(&metadata.sha256_hash()[..16]));
+    let fresh = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let mut response = if fresh {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new(match data {
+            Cow::Borrowed(bytes) => Body::from(bytes),
+            Cow::Owned(bytes) => Body::from(bytes),
+        })
+    };
+    let out = response.headers_mut();
+    let kind = mime_guess::from_path(name).first_or_octet_stream();
+    let kind = match kind.type_() {
+        mime_guess::mime::TEXT => format!("{}; charset=utf-8", kind.essence_str()),
+        _ => kind.essence_str().to_owned(),
+    };
+    // The build names these files by their content.
+    let cache = if name.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    if !fresh {
+        if let Ok(kind) = HeaderValue::from_str(&kind) {
+            out.insert(CONTENT_TYPE, kind);
+        }
+        if brotli {
+            out.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+        }
+    }
+    out.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    out.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        out.insert(ETAG, tag);
+    }
+    response
+}
+
+fn accepts_brotli(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            let named = pieces.next().is_some_and(|name| name.eq_ignore_ascii_case("br"));
+            named && !pieces.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brotli_is_used_where_it_is_wanted() {
+        let accepts = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            accepts_brotli(&headers)
+        };
+        assert!(accepts("gzip, deflate, br"));
+        assert!(accepts("br;q=0.5"));
+        assert!(!accepts("gzip, br;q=0"));
+        assert!(!accepts("brotli"));
+    }
+
+    #[test]
+    fn the_api_is_not_the_page() {
+        assert!(is_page_path("/"));
+        assert!(is_page_path("/c/018f"));
+        assert!(is_page_path("/apiary"));
+        assert!(!is_page_path("/api"));
+        assert!(!is_page_path("/api/v1/x"));
+    }
+
+    #[test]
+    fn a_missing_file_is_not_the_page() {
+        let answer = serve(&Method::GET, "/assets/gone-123.js", &HeaderMap::new());
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let answer = serve(&Method::POST, "/", &HeaderMap::new());
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+}

@@ -1,0 +1,45 @@
+//! `POST /api/v1/auth/password`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::Signal;
+use domain::user::UserPatch;
+
+use super::me::wrong_password;
+use super::{audit, check_password, hash, verify};
+use crate::auth::Account;
+use crate::error::Problem;
+use crate::extract::{Check, Json, Peer};
+use crate::state::AppState;
+use crate::wire::account::PasswordChange;
+
+/// Changes the password and ends all other sessions.
+#[utoipa::path(
+    post, path = "/api/v1/auth/password", tag = "auth", operation_id = "change_password",
+    request_body = PasswordChange,
+    responses((status = 204, description = "Changed; other sessions have ended"))
+)]
+pub(super) async fn change(
+    account: Account,
+    State(state): State<AppState>,
+    Peer(peer): Peer,
+    Json(body): Json<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let mut check = Check::default();
+    check_password(&mut check, "/new_password", &body.new_password);
+    check.done()?;
+    state.limiters.password(&account.user.email, peer)?;
+    let user_id = account.id();
+    let phc = state.store.password_hash(user_id).await?;
+    if !verify(&body.current_password, &phc).await? {
+        return Err(wrong_password("/current_password"));
+    }
+    let password_hash = Some(hash(&body.new_password).await?);
+    let patch = UserPatch { password_hash, ..UserPatch::default() };
+    state.store.update_user(user_id, patch, state.now()).await?;
+    let except = Some(account.session.session_id);
+    state.store.end_sessions(user_id, except).await?;
+    state.bus.signal(Signal::SessionsEnded { user_id, session_id: None, except });
+    audit(&state, Some(user_id), "change_password", Some(user_id.0)).await;
+    Ok(StatusCode::NO_CONTENT)
+}

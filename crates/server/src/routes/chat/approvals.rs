@@ -1,0 +1,43 @@
+//! `GET /api/v1/chat/approvals`, `POST /api/v1/chat/approvals/{id}`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use domain::ApprovalId;
+
+use crate::auth::Account;
+use crate::chat;
+use crate::error::Problem;
+use crate::extract::{Json, PathId};
+use crate::state::AppState;
+use crate::wire::approval::{ApprovalDecision, ApprovalResponse, ApprovalsResponse};
+
+/// Tool calls that wait for the user's word.
+#[utoipa::path(
+    get, path = "/api/v1/chat/approvals", tag = "chat", operation_id = "list_approvals",
+    responses((status = 200, body = ApprovalsResponse, description = "Undecided ones"))
+)]
+pub(super) async fn list(
+    account: Account,
+    State(state): State<AppState>,
+) -> Result<Answer<ApprovalsResponse>, Problem> {
+    let approvals = state.store.approvals(account.id()).await?;
+    Ok(Answer(ApprovalsResponse { approvals: approvals.into_iter().map(Into::into).collect() }))
+}
+
+/// Approves or denies a call, once. The run goes on when nothing is undecided any more.
+#[utoipa::path(
+    post, path = "/api/v1/chat/approvals/{id}", tag = "chat", operation_id = "decide_approval",
+    params(("id" = String, Path, format = Uuid)), request_body = ApprovalDecision,
+    responses((status = 200, body = ApprovalResponse, description = "The approval as it is now"))
+)]
+pub(super) async fn decide(
+    account: Account,
+    State(state): State<AppState>,
+    PathId(id): PathId<ApprovalId>,
+    Json(body): Json<ApprovalDecision>,
+) -> Result<Answer<ApprovalResponse>, Problem> {
+    let decision = body.decision.into();
+    let approval =
+        chat::decide(&state, &account.user, id, decision, &body.arguments_hash).await?;
+    Ok(Answer(approval.into()))
+}

@@ -1,0 +1,115 @@
+//! Server-sent events: `event:` is the frame's type, `data:` the frame, `id:` its cursor.
+
+use std::convert::Infallible;
+
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use domain::Cursor;
+use futures::{Stream, StreamExt};
+
+use crate::auth::Account;
+use crate::error::Problem;
+use crate::feed::{RunStream, SyncStream};
+use crate::limits::SSE_COMMENT;
+use crate::state::AppState;
+use crate::wire::frame::Frame;
+use crate::ws::{SocketGuard, too_many_sockets};
+
+/// Whether the client asked for events.
+pub(crate) fn wanted(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(axum::http::header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|part| part.split(';').next())
+        .any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// Where the client left off: `Last-Event-ID`, which a browser sends by itself when it reconnects,
+/// before the position in the URL. `Err`: a position that isn't one.
+pub(crate) fn position(headers: &HeaderMap, in_url: Option<&str>) -> Result<Option<Cursor>, ()> {
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    match last.filter(|text| !text.is_empty()).or(in_url) {
+        Some(text) => Cursor::parse(text).map(Some).ok_or(()),
+        None => Ok(None),
+    }
+}
+
+/// Beyond the end of every feed, so that reading from it answers `reset`.
+pub(crate) const NOWHERE: Cursor = Cursor { epoch: -1, seq: 0 };
+
+/// A stream counts like a socket.
+pub(crate) fn place(state: &AppState, account: &Account) -> Result<SocketGuard, Problem> {
+    if state.config.drain.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    state.sockets.enter(account.id()).ok_or_else(too_many_sockets)
+}
+
+pub(crate) fn respond_run(state: &AppState, stream: RunStream, place: SocketGuard) -> Response {
+    let held = (stream, place, state.config.tracker.token());
+    respond(futures::stream::unfold(held, |mut held| async move {
+        held.0.next().await.map(|frame| (frame, held))
+    }))
+}
+
+pub(crate) fn respond_sync(state: &AppState, stream: SyncStream, place: SocketGuard) -> Response {
+    let held = (stream, place, state.config.tracker.token());
+    respond(futures::stream::unfold(held, |mut held| async move {
+        held.0.next().await.map(|frame| (frame, held))
+    }))
+}
+
+fn respond<S>(frames: S) -> Response
+where
+    S: Stream<Item = Frame> + Send + 'static,
+{
+    let events = frames.map(|frame| Ok::<_, Infallible>(event(&frame)));
+    let keep_alive = KeepAlive::new().interval(SSE_COMMENT);
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        axum::http::header::CACHE_CONTROL,
+        axum::http::HeaderValue::from_static("no-store"),
+    );
+    // Proxies that gather answers would hold tokens back.
+    headers.insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response
+}
+
+fn event(frame: &Frame) -> Event {
+    let event = Event::default().event(frame.kind.as_str()).data(frame.text());
+    match &frame.cursor {
+        Some(cursor) => event.id(cursor),
+        None => event,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, axum::http::HeaderValue::from_static(value));
+        headers
+    }
+
+    #[test]
+    fn events_are_asked_for_by_accept() {
+        assert!(wanted(&headers("accept", "application/json;q=0.1, text/event-stream")));
+        assert!(!wanted(&headers("accept", "*/*")));
+        assert!(!wanted(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn the_last_event_wins_over_the_url() {
+        let at = Cursor { epoch: 1, seq: 16 };
+        assert_eq!(position(&headers("last-event-id", "1-10"), Some("1-1")), Ok(Some(at)));
+        assert_eq!(position(&HeaderMap::new(), Some("1-10")), Ok(Some(at)));
+        assert_eq!(position(&HeaderMap::new(), None), Ok(None));
+        assert_eq!(position(&HeaderMap::new(), Some("x")), Err(()));
+    }
+}

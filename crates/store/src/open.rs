@@ -1,0 +1,297 @@
+//! Opening: connections, pragmas, migrations, the epoch of feeds.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Bus, Clock, StoreResult, Timestamp};
+use futures::FutureExt;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use tokio_util::task::TaskTracker;
+
+use crate::SqlStore;
+use crate::db::{Db, HealthCell, Shared};
+use crate::journal::Journal;
+use crate::lock::create_private_dir;
+use crate::postgres_deltas::DeltaTask;
+use crate::sql::statements;
+use crate::tx::Tx;
+use crate::value::args;
+
+/// The first release without the WAL-reset defect, which could damage a database.
+const SQLITE_NEEDED: (u32, u32, u32) = (3, 51, 3);
+const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+const WAL_KEPT_BYTES: &str = "67108864";
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+statements! {
+    SETTING { "SELECT value FROM settings WHERE key = $1" }
+    SET_SETTING {
+        "INSERT INTO settings (key, value) VALUES ($1, $2) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    }
+    NEW_EPOCH {
+        "UPDATE feeds SET epoch = CASE WHEN epoch >= $1 THEN epoch + 1 ELSE $1 END"
+    }
+}
+
+/// How a store is opened.
+pub struct OpenOptions {
+    /// `sqlite://<path>` or `postgres://…`; empty: `rejoinder.db` in the data directory.
+    pub database_url: String,
+    /// Made (mode 0700) where it is missing.
+    pub data_dir: PathBuf,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    /// A server, which says when it stopped cleanly. Operator commands beside it do not.
+    pub serving: bool,
+    /// Changes when the machine starts; `None` where the platform has none (then every unclean stop
+    /// counts as a power failure).
+    pub boot_id: Option<String>,
+}
+
+/// The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("database URL {0:?} is not supported: use sqlite://<path> or postgres://…")]
+    Url(String),
+    #[error("the data directory can't be made: {0}")]
+    DataDir(#[from] std::io::Error),
+    #[error("SQLite {0} is too old: 3.51.3 or newer is needed")]
+    SqliteVersion(String),
+    #[error(
+        "the database was written by a newer version (its schema has migration {0}): \
+         start that version, or restore a backup from before the upgrade"
+    )]
+    Newer(i64),
+    #[error("the database can't be upgraded: {0}")]
+    Migration(String),
+    #[error("the database can't be opened: {0}")]
+    Database(String),
+}
+
+fn database(error: impl std::fmt::Display) -> OpenError {
+    OpenError::Database(error.to_string())
+}
+
+fn migration(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        other => OpenError::Migration(other.to_string()),
+    }
+}
+
+enum Target {
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Box<PgConnectOptions>),
+}
+
+fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
+    if url.is_empty() {
+        let options = SqliteConnectOptions::new().filename(data_dir.join("rejoinder.db"));
+        return Ok(Target::Sqlite(Box::new(options)));
+    }
+    let bad = |_| OpenError::Url(url.split('@').next_back().unwrap_or_default().to_owned());
+    if url.starts_with("sqlite:") {
+        return Ok(Target::Sqlite(Box::new(SqliteConnectOptions::from_str(url).map_err(bad)?)));
+    }
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return Ok(Target::Postgres(Box::new(PgConnectOptions::from_str(url).map_err(bad)?)));
+    }
+    Err(OpenError::Url(url.to_owned()))
+}
+
+fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .pragma("journal_size_limit", WAL_KEPT_BYTES)
+        .pragma("secure_delete", "ON")
+        .statement_cache_capacity(256)
+        .disable_statement_logging()
+}
+
+async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
+    private_file(options.get_filename())?;
+    let mut writer = sqlite_options(options).optimize_on_close(true, 400).connect().await.map_err(database)?;
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&mut writer)
+        .await
+        .map_err(database)?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut part = || parts.next().unwrap_or(0);
+    if (part(), part(), part()) < SQLITE_NEEDED {
+        return Err(OpenError::SqliteVersion(version));
+    }
+    Ok(writer)
+}
+
+/// Readable by its owner only, from its first byte on.
+fn private_file(path: &Path) -> Result<(), OpenError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_private_dir(parent)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
+    PoolOptions::<Sqlite>::new()
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(10))
+        // A reader that was dropped in the middle comes home with its snapshot open.
+        .after_release(|conn, _| {
+            async move {
+                let _ = sqlx::query("ROLLBACK").execute(conn).await;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .connect_lazy_with(sqlite_options(options).pragma("query_only", "ON"))
+}
+
+async fn postgres_pool(options: PgConnectOptions) -> Result<PgPool, OpenError> {
+    PoolOptions::<Postgres>::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(10))
+        // sqlx 0.9.0 leaks the transaction of a cancelled begin() into the pool.
+        .after_release(|conn, _| {
+            async move {
+                sqlx::query("ROLLBACK").execute(conn).await?;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .connect_with(
+            options
+                .application_name("rejoinder")
+                .options([
+                    ("statement_timeout", "30000"),
+                    ("idle_in_transaction_session_timeout", "30000"),
+                    // "There is no transaction in progress" for every connection that comes home.
+                    ("client_min_messages", "error"),
+                ])
+                .statement_cache_capacity(256)
+                .disable_statement_logging(),
+        )
+        .await
+        .map_err(database)
+}
+
+/// Brings the schema up to date; answers its version.
+pub async fn migrate(database_url: &str, data_dir: &Path) -> Result<i64, OpenError> {
+    create_private_dir(data_dir)?;
+    match target(database_url, data_dir)? {
+        Target::Sqlite(options) => {
+            use sqlx::Connection;
+            let mut writer = sqlite_writer(*options).await?;
+            SQLITE_MIGRATIONS.run(&mut writer).await.map_err(migration)?;
+            writer.close().await.map_err(database)?;
+        }
+        Target::Postgres(options) => {
+            let pool = postgres_pool(*options).await?;
+            POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration)?;
+            pool.close().await;
+        }
+    }
+    Ok(schema_version())
+}
+
+/// The schema that this program works with.
+#[must_use]
+pub fn schema_version() -> i64 {
+    SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+impl SqlStore {
+    /// Opens and upgrades the database.
+    pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
+        create_private_dir(&options.data_dir)?;
+        let (bus, clock) = (options.bus, options.clock);
+        let health = HealthCell::new();
+        let tracker = TaskTracker::new();
+        let db = match target(&options.database_url, &options.data_dir)? {
+            Target::Sqlite(connect) => {
+                let mut writer = sqlite_writer((*connect).clone()).await?;
+                SQLITE_MIGRATIONS.run(&mut writer).await.map_err(migration)?;
+                let journal = Journal::start(writer, bus, health.clone(), &tracker);
+                Db::Sqlite { journal, read: sqlite_readers(*connect) }
+            }
+            Target::Postgres(connect) => {
+                let pool = postgres_pool(*connect).await?;
+                POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration)?;
+                let shared = Shared { bus, health: health.clone(), tracker: tracker.clone() };
+                let deltas = DeltaTask::start(pool.clone(), shared.clone());
+                Db::Postgres { pool, deltas, shared }
+            }
+        };
+        let store = Self { db, clock, health, tracker, serving: options.serving };
+        if store.serving {
+            let now = store.clock.now();
+            let boot_id = options.boot_id;
+            let begun = store.db.write((boot_id, now), |tx, (boot_id, now)| {
+                begin(tx, boot_id, now).boxed()
+            });
+            begun.await.map_err(database)?;
+        }
+        Ok(store)
+    }
+
+    /// Makes every cursor that was given out so far invalid: after a restore.
+    pub async fn new_epoch(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        self.db.write(now, |tx, now| new_epoch(tx, now).boxed()).await
+    }
+}
+
+async fn setting(tx: &mut Tx, key: &'static str) -> StoreResult<Option<String>> {
+    tx.maybe(SETTING, args![key]).await?.map(|row| row.get("value")).transpose()
+}
+
+pub(crate) async fn set(tx: &mut Tx, key: &'static str, value: String) -> StoreResult<()> {
+    tx.run(SET_SETTING, args![key, value]).await.map(|_| ())
+}
+
+async fn new_epoch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {
+    // By the clock, so that an epoch is never used twice, not even after a restore.
+    tx.run(NEW_EPOCH, args![now.0.max(1)]).await.map(|_| ())
+}
+
+/// The power may have taken the last deltas of SQLite back (`synchronous = NORMAL`): their numbers
+/// would be given out again. Postgres keeps its own promises.
+async fn begin(tx: &mut Tx, boot_id: Option<String>, now: Timestamp) -> StoreResult<()> {
+    let before = setting(tx, "boot_id").await?;
+    let clean = setting(tx, "clean_stop").await?;
+    let stopped_uncleanly = clean.as_deref() == Some("0");
+    let other_boot = boot_id.is_none() || before != boot_id;
+    if stopped_uncleanly && other_boot && !tx.is_postgres() {
+        new_epoch(tx, now).await?;
+    }
+    set(tx, "boot_id", boot_id.unwrap_or_default()).await?;
+    set(tx, "clean_stop", "0".to_owned()).await
+}
+
+pub(crate) async fn mark_clean_stop(tx: &mut Tx) -> StoreResult<()> {
+    set(tx, "clean_stop", "1".to_owned()).await
+}
+

@@ -1,0 +1,169 @@
+//! Recorded steps.
+
+use domain::store::ModelStep;
+use domain::{
+    Approval, CallState, Fence, LedgerEntry, MessageStatus, MessageType, Role, Run, Step, StepKind,
+    StoreError, StoreResult, Timestamp, ToolCall,
+};
+use serde_json::json;
+
+use super::{ledger, row};
+use crate::approvals;
+use crate::messages::{self, NewMessage, said_message};
+use crate::sql::statements;
+use crate::tx::Tx;
+use crate::value::args;
+
+statements! {
+    INSERT_STEP {
+        "INSERT INTO steps (run_id, step_index, user_id, body, created_at) \
+         VALUES ($1, $2, $3, $4, $5)"
+    }
+    /// A recorded step is progress: attempts start again.
+    COUNT_STEP { "UPDATE runs SET step = $2, attempts = 0 WHERE run_id = $1" }
+    ADD_USAGE {
+        "UPDATE runs SET prompt_tokens = prompt_tokens + $2, \
+         completion_tokens = completion_tokens + $3 WHERE run_id = $1"
+    }
+    COUNT_IN_CONVERSATION {
+        "UPDATE conversation_states SET step_count = step_count + 1 WHERE conversation_id = $1"
+    }
+    STEPS { "SELECT step_index, body FROM steps WHERE run_id = $1 ORDER BY step_index" }
+}
+
+pub(crate) async fn all(tx: &mut Tx, run: &Run) -> StoreResult<Vec<Step>> {
+    tx.all(STEPS, args![run.run_id])
+        .await?
+        .iter()
+        .map(|row| {
+            let body = row.json("body")?.unwrap_or_default();
+            let kind = serde_json::from_value(body).map_err(StoreError::internal)?;
+            Ok(Step { index: row.get("step_index")?, kind })
+        })
+        .collect()
+}
+
+/// Writes a step behind the others and counts it.
+pub(crate) async fn record(
+    tx: &mut Tx,
+    run: &mut Run,
+    kind: &StepKind,
+    now: Timestamp,
+) -> StoreResult<()> {
+    run.step += 1;
+    run.attempts = 0;
+    let body = serde_json::to_value(kind).map_err(StoreError::internal)?;
+    tx.run(INSERT_STEP, args![run.run_id, run.step, run.user_id, body, now]).await?;
+    tx.run(COUNT_STEP, args![run.run_id, run.step]).await?;
+    count(tx, run).await
+}
+
+/// One more model or tool call of the conversation's agent.
+pub(crate) async fn count(tx: &mut Tx, run: &Run) -> StoreResult<()> {
+    tx.run(COUNT_IN_CONVERSATION, args![run.conversation_id]).await.map(|_| ())
+}
+
+/// The step that recorded this answer before, if any: the call is being repeated.
+async fn recorded(tx: &mut Tx, run: &Run, wanted: &ModelStep) -> StoreResult<Option<i64>> {
+    let steps = all(tx, run).await?;
+    Ok(steps.into_iter().find_map(|step| match step.kind {
+        StepKind::ModelCall { message_id, .. } if message_id == wanted.message_id => {
+            Some(step.index)
+        }
+        _ => None,
+    }))
+}
+
+pub(crate) async fn record_model_step(
+    tx: &mut Tx,
+    fence: Fence,
+    wanted: ModelStep,
+) -> StoreResult<Vec<LedgerEntry>> {
+    let (mut held, mut run) = row::fenced(tx, fence).await?;
+    let now = wanted.now;
+    let mut answer = messages::bare(tx, run.user_id, wanted.message_id).await?;
+    if answer.run_id != Some(run.run_id) {
+        return Err(StoreError::NotFound);
+    }
+    if !messages::is_written(&answer) {
+        let index = recorded(tx, &run, &wanted).await?.ok_or(StoreError::NotFound)?;
+        return ledger::of_step(tx, run.run_id, index).await;
+    }
+    let tool_calls: Vec<ToolCall> = wanted.calls.iter().map(|plan| plan.call.clone()).collect();
+    let kind = StepKind::ModelCall {
+        message_id: answer.id,
+        text: wanted.text.clone(),
+        tool_calls,
+        finish: wanted.finish,
+        usage: wanted.usage,
+    };
+    record(tx, &mut run, &kind, now).await?;
+    let usage = wanted.usage;
+    tx.run(ADD_USAGE, args![run.run_id, usage.prompt_tokens, usage.completion_tokens]).await?;
+
+    answer.content = wanted.text;
+    answer.status = MessageStatus::Complete;
+    answer.additional_data =
+        messages::merged(answer.additional_data.take(), &wanted.additional_data);
+    if !wanted.reasoning.is_empty() {
+        let reasoning = json!(wanted.reasoning);
+        answer.additional_data =
+            messages::with(answer.additional_data.take(), "reasoning", reasoning);
+    }
+    messages::write(tx, &answer).await?;
+    said_message(tx, &held, Some(run.run_id), answer.id, now);
+
+    let mut entries = Vec::with_capacity(wanted.calls.len());
+    for (position, plan) in (0..).zip(wanted.calls) {
+        let call = plan.call;
+        let message = NewMessage {
+            role: Role::Assistant,
+            message_type: MessageType::ToolCall,
+            content: call.arguments.to_string(),
+            status: MessageStatus::Complete,
+            tool_name: Some(call.name.clone()),
+            tool_success: None,
+            additional_data: Some(json!({
+                "call_id": call.call_id,
+                "arguments": call.arguments,
+                "state": CallState::Intended.as_str(),
+                "class": plan.class.as_str(),
+            })),
+            run_id: Some(run.run_id),
+            client_message_id: None,
+        };
+        let head = held.head;
+        let message_id = messages::append(tx, &mut held, head, message, now).await?;
+        let entry = LedgerEntry {
+            call_id: call.call_id,
+            run_id: run.run_id,
+            step: run.step,
+            message_id,
+            tool_name: call.name,
+            class: plan.class,
+            arguments: call.arguments,
+            state: CallState::Intended,
+            result: None,
+        };
+        ledger::insert(tx, &run, position, &entry, now).await?;
+        ledger::said(tx, &run, &entry, CallState::Intended, now);
+        if let Some((approval_id, arguments_hash)) = plan.approval {
+            let approval = Approval {
+                approval_id,
+                user_id: run.user_id,
+                conversation_id: run.conversation_id,
+                run_id: run.run_id,
+                call_id: entry.call_id,
+                tool_name: entry.tool_name.clone(),
+                arguments: entry.arguments.clone(),
+                arguments_hash,
+                decision: None,
+                created_at: now,
+                decided_at: None,
+            };
+            approvals::insert(tx, &approval).await?;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,20 @@
+//! The store's contract, run against SQLite and, where `REJOINDER_TEST_POSTGRES_URL` names a server,
+//! against PostgreSQL.
+
+mod accounts;
+mod approvals;
+mod branches;
+mod cancel;
+mod conversations;
+mod deletion;
+mod deltas;
+mod feed;
+mod journal;
+mod ledger;
+mod lifecycle;
+mod ownership;
+mod runs;
+mod schema;
+mod sending;
+mod sessions;
+mod support;

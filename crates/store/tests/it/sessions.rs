@@ -1,0 +1,121 @@
+//! Every row of the rotation's table.
+
+use domain::limits::{REFRESH_GRACE_MS, SESSION_MS};
+use domain::store::{SessionStore, UserStore};
+use domain::user::UserPatch;
+use domain::{Rotation, Session, SessionId, StoreError, UserId};
+
+use crate::support::{TestDb, for_each_database};
+
+for_each_database! {
+    the_newest_token_makes_the_next,
+    a_lost_reply_is_answered_again,
+    the_one_before_has_a_grace,
+    anything_older_is_a_replay,
+    dead_sessions_are_gone,
+    races_of_one_token_agree,
+    ending_sessions,
+}
+
+async fn session(db: &TestDb, user_id: UserId) -> SessionId {
+    let session_id = SessionId(db.uuid());
+    let session = Session {
+        session_id,
+        user_id,
+        generation: 1,
+        user_agent: Some("browser".to_owned()),
+        created_at: db.now(),
+        last_used_at: db.now(),
+        expires_at: db.now().plus_millis(SESSION_MS),
+    };
+    db.store.create_session(session).await.unwrap();
+    session_id
+}
+
+async fn issued(db: &TestDb, id: SessionId, presented: i64) -> (i64, Session) {
+    match db.store.rotate_session(id, presented, db.now()).await.unwrap() {
+        Rotation::Issued { session, generation } => (generation, session),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn the_newest_token_makes_the_next(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let id = session(db, user.id).await;
+    let now = db.later(60_000);
+    let (generation, session) = issued(db, id, 1).await;
+    assert_eq!((generation, session.generation), (2, 2));
+    assert_eq!(session.last_used_at, now);
+    assert_eq!(session.expires_at, now.plus_millis(SESSION_MS));
+    assert_eq!(db.store.sessions(user.id, now).await.unwrap(), vec![session]);
+}
+
+async fn a_lost_reply_is_answered_again(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let id = session(db, user.id).await;
+    assert_eq!(issued(db, id, 1).await.0, 2);
+    db.later(10 * REFRESH_GRACE_MS);
+    // Its successor was never used, however long ago that was.
+    assert_eq!(issued(db, id, 1).await.0, 2);
+    assert_eq!(issued(db, id, 2).await.0, 3);
+}
+
+async fn the_one_before_has_a_grace(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let id = session(db, user.id).await;
+    issued(db, id, 1).await;
+    issued(db, id, 2).await;
+    db.later(REFRESH_GRACE_MS);
+    // Stored generation 3, presented 1: the token that 1 made before.
+    assert_eq!(issued(db, id, 1).await.0, 2);
+    // An answer of this kind does not lengthen the grace.
+    db.later(1);
+    let replay = db.store.rotate_session(id, 1, db.now()).await.unwrap();
+    assert_eq!(replay, Rotation::Replayed { user_id: user.id });
+}
+
+async fn anything_older_is_a_replay(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let id = session(db, user.id).await;
+    for presented in 1..=3 {
+        issued(db, id, presented).await;
+    }
+    let replay = db.store.rotate_session(id, 1, db.now()).await.unwrap();
+    assert_eq!(replay, Rotation::Replayed { user_id: user.id });
+    assert_eq!(db.store.rotate_session(id, 4, db.now()).await.unwrap(), Rotation::Gone);
+    assert_eq!(db.store.live_session(user.id, id, db.now()).await.unwrap(), None);
+}
+
+async fn dead_sessions_are_gone(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let unknown = SessionId(db.uuid());
+    assert_eq!(db.store.rotate_session(unknown, 1, db.now()).await.unwrap(), Rotation::Gone);
+    let expired = session(db, user.id).await;
+    db.later(SESSION_MS);
+    assert_eq!(db.store.rotate_session(expired, 1, db.now()).await.unwrap(), Rotation::Gone);
+    let disabled = session(db, user.id).await;
+    let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+    db.store.update_user(user.id, patch, db.now()).await.unwrap();
+    assert_eq!(db.store.rotate_session(disabled, 1, db.now()).await.unwrap(), Rotation::Gone);
+}
+
+async fn races_of_one_token_agree(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let id = session(db, user.id).await;
+    let answers = futures::future::join_all((0..8).map(|_| issued(db, id, 1))).await;
+    assert!(answers.iter().all(|(generation, _)| *generation == 2));
+}
+
+async fn ending_sessions(db: &TestDb) {
+    let (user, other) = (db.user("a@example.org").await, db.user("b@example.org").await);
+    let mine = session(db, user.id).await;
+    let second = session(db, user.id).await;
+    let theirs = session(db, other.id).await;
+    assert_eq!(db.store.end_session(user.id, theirs).await, Err(StoreError::NotFound));
+    db.store.end_session(user.id, mine).await.unwrap();
+    assert_eq!(db.store.end_session(user.id, mine).await, Err(StoreError::NotFound));
+    session(db, user.id).await;
+    assert_eq!(db.store.end_sessions(user.id, Some(second)).await.unwrap(), 1);
+    assert_eq!(db.store.end_sessions(user.id, None).await.unwrap(), 1);
+    assert_eq!(db.store.sessions(other.id, db.now()).await.unwrap().len(), 1);
+}

@@ -1,0 +1,27 @@
+//! The instruments of the tests: a scripted model, clients that check what they read, a clock and
+//! ids that a test decides, the real binary as a child process. Only ever a dev-dependency.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "test support: a set-up that fails should panic where it fails"
+)]
+
+pub mod app;
+pub mod client;
+pub mod database;
+pub mod dice;
+pub mod process;
+pub mod scripted;
+pub mod socket;
+pub mod sse;
+pub mod time;
+pub mod transcript;
+
+pub use app::TestApp;
+pub use client::Client;
+pub use database::TestDatabase;
+pub use dice::Dice;
+pub use scripted::{ScriptedModel, scripted_text};
+pub use socket::{Incoming, Socket};
+pub use time::{FakeClock, SeqIds};
+pub use transcript::Transcript;

@@ -1,0 +1,105 @@
+//! A client of the WebSocket that follows its cursor.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Socket {
+    inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Position behind the last frame that named one: good for `since`.
+    pub cursor: Option<String>,
+}
+
+/// What came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Incoming {
+    Frame(Value),
+    Closed(Option<(u16, String)>),
+}
+
+impl Socket {
+    /// `url` with its query: `ws://127.0.0.1:8080/api/v1/chat/ws?token=…`.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let (inner, _) = connect_async(url).await?;
+        Ok(Self {
+            inner,
+            cursor: None,
+        })
+    }
+
+    /// Sends a frame.
+    pub async fn send(&mut self, kind: &str, conversation_id: Option<&str>, data: Value) {
+        let frame = json!({"type": kind, "data": data, "conversation_id": conversation_id});
+        self.send_text(&frame.to_string()).await;
+    }
+
+    /// Sends anything, well-formed or not.
+    pub async fn send_text(&mut self, text: &str) {
+        self.inner.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next frame, or how it closed.
+    ///
+    /// # Panics
+    /// When nothing comes for 20 seconds.
+    pub async fn next(&mut self) -> Incoming {
+        match tokio::time::timeout(PATIENCE, self.read()).await {
+            Ok(incoming) => incoming,
+            Err(_) => panic!("nothing came on the socket; cursor {:?}", self.cursor),
+        }
+    }
+
+    /// The next frame that satisfies `wanted`; those before it are thrown away.
+    ///
+    /// # Panics
+    /// When the socket closes before.
+    pub async fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            match self.next().await {
+                Incoming::Frame(frame) if wanted(&frame) => return frame,
+                Incoming::Frame(_) => {}
+                Incoming::Closed(why) => panic!("the socket closed: {why:?}"),
+            }
+        }
+    }
+
+    /// The next frame of this type.
+    pub async fn frame(&mut self, kind: &str) -> Value {
+        self.until(|frame| frame["type"] == kind).await
+    }
+
+    async fn read(&mut self) -> Incoming {
+        loop {
+            match self.inner.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    let cursor = frame["cursor"]
+                        .as_str()
+                        .or(frame["data"]["cursor"].as_str());
+                    if let Some(cursor) = cursor {
+                        self.cursor = Some(cursor.to_owned());
+                    }
+                    return Incoming::Frame(frame);
+                }
+                Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
+                    return Incoming::Closed(Some((code.into(), reason.to_string())));
+                }
+                Some(Ok(Message::Close(None)) | Err(_)) | None => return Incoming::Closed(None),
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Cuts the connection without a word, as a lost network does. Answers the cursor.
+    #[must_use]
+    pub fn cut(self) -> Option<String> {
+        self.cursor
+    }
+}

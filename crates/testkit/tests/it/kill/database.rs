@@ -1,0 +1,146 @@
+//! The raw database beside the server: what no API can hide.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use testkit::TestDatabase;
+
+pub enum Database {
+    Sqlite { url: String },
+    Postgres { url: String },
+}
+
+impl Database {
+    /// The database of a server with this data directory.
+    pub fn of(database: &TestDatabase, data_dir: &Path) -> Self {
+        let url = database.url(data_dir);
+        if database.is_sqlite() {
+            Self::Sqlite { url }
+        } else {
+            Self::Postgres { url }
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres { .. } => "postgres",
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Sqlite { url } | Self::Postgres { url } => url,
+        }
+    }
+
+    /// Texts of the first column.
+    async fn texts(&self, sqlite: &'static str, postgres: &'static str) -> Vec<String> {
+        match self {
+            Self::Sqlite { url } => {
+                let options = SqliteConnectOptions::from_str(url)
+                    .unwrap()
+                    .busy_timeout(Duration::from_secs(10));
+                let mut db: SqliteConnection = options.connect().await.unwrap();
+                let rows = sqlx::query_scalar(sqlite).fetch_all(&mut db).await.unwrap();
+                db.close().await.unwrap();
+                rows
+            }
+            Self::Postgres { url } => {
+                let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+                let rows = sqlx::query_scalar(postgres)
+                    .fetch_all(&mut db)
+                    .await
+                    .unwrap();
+                db.close().await.unwrap();
+                rows
+            }
+        }
+    }
+
+    async fn open_runs(&self) -> Vec<String> {
+        const SQLITE: &str = "SELECT hex(run_id) FROM runs
+            WHERE state NOT IN ('completed', 'failed', 'cancelled')";
+        const POSTGRES: &str = "SELECT run_id::text FROM runs
+            WHERE state NOT IN ('completed', 'failed', 'cancelled')";
+        self.texts(SQLITE, POSTGRES).await
+    }
+
+    /// Waits until the runs that are open now are over; newer ones don't count. Answers how long it
+    /// took.
+    ///
+    /// # Panics
+    /// When one is still open after `limit`.
+    pub async fn runs_end(&self, limit: Duration) -> Duration {
+        let started = Instant::now();
+        let mut left = self.open_runs().await;
+        while !left.is_empty() {
+            assert!(
+                started.elapsed() < limit,
+                "still open after {limit:?}: {left:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let open = self.open_runs().await;
+            left.retain(|run| open.contains(run));
+        }
+        started.elapsed()
+    }
+
+    /// `status count` of all runs, such as `completed 812`.
+    pub async fn run_states(&self) -> Vec<String> {
+        const SQL: &str = "SELECT state || ' ' || COUNT(*) FROM runs GROUP BY state ORDER BY state";
+        self.texts(SQL, SQL).await
+    }
+
+    /// Runs whose end does not fit their messages, keys that were stored twice, events with the same
+    /// number: must be empty.
+    pub async fn contradictions(&self) -> Vec<String> {
+        const SQLITE: &str = "
+            SELECT 'key twice: ' || client_message_id FROM conversation_messages
+              WHERE client_message_id IS NOT NULL
+              GROUP BY user_id, client_message_id HAVING COUNT(*) > 1
+            UNION ALL
+            SELECT 'open message of an ended run: ' || m.id FROM conversation_messages m
+              JOIN runs r ON r.run_id = m.run_id
+              WHERE r.state IN ('completed', 'failed', 'cancelled')
+                AND m.status IN ('queued', 'streaming', 'awaiting_approval')
+            UNION ALL
+            SELECT 'message answered by two runs: ' || user_message_id FROM runs
+              GROUP BY user_message_id HAVING COUNT(*) > 1
+            UNION ALL
+            SELECT 'open tool call of an ended run: ' || hex(l.call_id) FROM tool_ledger l
+              JOIN runs r ON r.run_id = l.run_id
+              WHERE r.state IN ('completed', 'failed', 'cancelled') AND l.state = 'intended'";
+        const POSTGRES: &str = "
+            SELECT 'key twice: ' || client_message_id FROM conversation_messages
+              WHERE client_message_id IS NOT NULL
+              GROUP BY user_id, client_message_id HAVING COUNT(*) > 1
+            UNION ALL
+            SELECT 'open message of an ended run: ' || m.id FROM conversation_messages m
+              JOIN runs r ON r.run_id = m.run_id
+              WHERE r.state IN ('completed', 'failed', 'cancelled')
+                AND m.status IN ('queued', 'streaming', 'awaiting_approval')
+            UNION ALL
+            SELECT 'message answered by two runs: ' || user_message_id FROM runs
+              GROUP BY user_message_id HAVING COUNT(*) > 1
+            UNION ALL
+            SELECT 'open tool call of an ended run: ' || l.call_id::text FROM tool_ledger l
+              JOIN runs r ON r.run_id = l.run_id
+              WHERE r.state IN ('completed', 'failed', 'cancelled') AND l.state = 'intended'";
+        self.texts(SQLITE, POSTGRES).await
+    }
+
+    /// What the database says of itself. PostgreSQL checks its foreign keys as it goes.
+    pub async fn check_integrity(&self) {
+        if let Self::Sqlite { .. } = self {
+            assert_eq!(self.texts("PRAGMA integrity_check", "").await, ["ok"]);
+            let broken = self
+                .texts("SELECT \"table\" FROM pragma_foreign_key_check", "")
+                .await;
+            assert_eq!(broken, Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,40 @@
+/** The API as a program uses it, to see what the page can't show. */
+export class Api {
+  private constructor(
+    private readonly base: string,
+    private readonly token: string,
+  ) {}
+
+  static async signIn(url: string, email: string, password: string): Promise<Api> {
+    const base = `${url}/api/v1`;
+    const answer = await fetch(`${base}/auth/login`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ email, password }),
+    });
+    if (!answer.ok) throw new Error(`login: ${answer.status} ${await answer.text()}`);
+    const { access_token } = (await answer.json()) as { access_token: string };
+    return new Api(base, access_token);
+  }
+
+  async get<T>(path: string): Promise<{ status: number; body: T }> {
+    const answer = await fetch(this.base + path, {
+      headers: { authorization: `Bearer ${this.token}` },
+    });
+    return { status: answer.status, body: (await answer.json()) as T };
+  }
+
+  async conversations(): Promise<{ conversation_id: string; title: string | null }[]> {
+    const { body } = await this.get<{ conversations: { conversation_id: string; title: string }[] }>(
+      "/chat/conversations",
+    );
+    return body.conversations;
+  }
+
+  async messages(id: string): Promise<{ role: string; content: string; status: string }[]> {
+    const { body } = await this.get<{ role: string; content: string; status: string }[]>(
+      `/chat/conversations/${id}/messages`,
+    );
+    return body.map(({ role, content, status }) => ({ role, content, status }));
+  }
+}

@@ -1,0 +1,68 @@
+import type { Page } from "@playwright/test";
+import axe, { type AxeResults } from "axe-core";
+import { expect, expectAnswer, message, register, send, test } from "../support/journey.ts";
+import { scriptedText } from "../support/model.ts";
+
+
+/** Fails with the rule and the element of every serious or critical violation. */
+async function expectAccessible(page: Page): Promise<void> {
+  // Evaluated by the debugger: the page's policy allows no foreign script.
+  await page.evaluate(axe.source);
+  const results: AxeResults = await page.evaluate("axe.run()");
+  const grave = results.violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+  expect(grave).toEqual([]);
+}
+
+async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const beyond = await page.evaluate(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  expect(beyond).toBeLessThanOrEqual(0);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    test("first start and sign-in are accessible", async ({ page, server }) => {
+      await page.goto("/");
+      await expect(page.getByRole("heading", { name: "Create the admin account" })).toBeVisible();
+      await expectAccessible(page);
+      await register(server);
+      await page.reload();
+      await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+      await expectAccessible(page);
+    });
+
+    test("the chat is accessible, empty, while writing and with an answer", async ({
+      chat,
+      model,
+    }) => {
+      await expectAccessible(chat);
+      await send(chat, 'Show [[script: text="# Head\\n\\n`code` and [link](https://example.org)\\n\\n```js\\nlet a = 1;\\n```\\n" gate=hold@4]]');
+      await model.reached("hold");
+      await expectAccessible(chat);
+      await model.open("hold");
+      await expect(chat.getByRole("link", { name: "link" })).toBeVisible();
+      await expect(chat.getByRole("button", { name: "Stop" })).toBeHidden();
+      await expectAccessible(chat);
+    });
+  });
+}
+
+test.describe("390 px", () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+
+  test("everything fits and works", async ({ chat }) => {
+    await expectNoSidewaysScroll(chat);
+    await send(chat, `Wide ${"w".repeat(300)} [[script: tokens=60]]`);
+    await expectAnswer(chat, scriptedText(60));
+    await expectNoSidewaysScroll(chat);
+    const box = await message(chat).boundingBox();
+    expect(box?.x).toBeGreaterThanOrEqual(0);
+    expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390);
+    await expectAccessible(chat);
+  });
+});

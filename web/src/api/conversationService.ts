@@ -1,0 +1,148 @@
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  queryOptions,
+  useInfiniteQuery,
+} from "@tanstack/react-query";
+import { isActiveState } from "./activityStore";
+import { chatApi } from "./chatApi";
+import { type Branch, mergeLatest, placeMessage } from "./messageList";
+import { keys, queryClient } from "./queryClient";
+import { applyMessage } from "./streamStore";
+import type { Conversation, ConversationList, Message } from "./types";
+
+/** Messages that arrive while a page of their conversation is being fetched, by conversation. */
+const arriving = new Map<string, Message[]>();
+
+const conversationsQuery = infiniteQueryOptions({
+  queryKey: keys.conversations,
+  queryFn: ({ pageParam }) => chatApi.getConversations(pageParam),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor,
+});
+
+export const useConversations = () => useInfiniteQuery(conversationsQuery);
+
+export const conversationQuery = (id: string) =>
+  queryOptions({ queryKey: keys.conversation(id), queryFn: () => chatApi.getConversation(id) });
+
+export const messagesQuery = (id: string) =>
+  queryOptions({ queryKey: keys.messages(id), queryFn: ({ signal }) => fetchLatest(id, signal) });
+
+async function fetchLatest(id: string, signal: AbortSignal): Promise<Branch> {
+  const during: Message[] = [];
+  arriving.set(id, during);
+  try {
+    const latest = await chatApi.getConversationMessages(id, { signal });
+    for (const message of latest.messages) applyMessage(message);
+    const merged = mergeLatest(queryClient.getQueryData<Branch>(keys.messages(id)), latest);
+    // The socket may have been ahead of the snapshot.
+    return during.reduce(placeMessage, merged);
+  } finally {
+    if (arriving.get(id) === during) arriving.delete(id);
+  }
+}
+
+const loadingOlder = new Set<string>();
+
+/** Loads the page before the oldest message that is here. */
+export async function loadOlder(id: string): Promise<void> {
+  const branch = queryClient.getQueryData<Branch>(keys.messages(id));
+  const first = branch?.messages[0];
+  if (!branch?.hasOlder || !first || loadingOlder.has(id)) return;
+  loadingOlder.add(id);
+  try {
+    const page = await chatApi.getConversationMessages(id, { before: first.id });
+    queryClient.setQueryData<Branch>(
+      keys.messages(id),
+      (now) =>
+        now &&
+        (now.messages[0]?.id === first.id
+          ? { messages: [...page.messages, ...now.messages], hasOlder: page.hasOlder }
+          : now),
+    );
+  } finally {
+    loadingOlder.delete(id);
+  }
+}
+
+/** A message was created or changed, here or on another device. */
+export function receiveMessage(message: Message): void {
+  const id = message.conversation_id;
+  arriving.get(id)?.push(message);
+  queryClient.setQueryData<Branch>(keys.messages(id), (branch) =>
+    branch ? placeMessage(branch, message) : undefined,
+  );
+}
+
+/** The first message of a conversation that this page started: nothing needs to be fetched for it. */
+export function beginConversation(message: Message): void {
+  queryClient.setQueryData<Branch>(
+    keys.messages(message.conversation_id),
+    (branch) => branch ?? { messages: [message], hasOlder: false },
+  );
+}
+
+type Pages = InfiniteData<ConversationList, string | null>;
+
+export function receiveConversation(conversation: Conversation): void {
+  queryClient.setQueryData(keys.conversation(conversation.conversation_id), conversation);
+  queryClient.setQueryData<Pages>(keys.conversations, (pages) => pages && placeInList(pages, conversation));
+}
+
+/** The list is ordered by last activity, newest first. */
+function placeInList(data: Pages, conversation: Conversation): Pages {
+  const pages = removeFromPages(data, conversation.conversation_id);
+  if (conversation.archived) return { ...data, pages };
+  const target = pages.findIndex((page, index) => {
+    const last = page.conversations.at(-1);
+    const isLastPage = index === pages.length - 1;
+    return isLastPage || (last !== undefined && last.updated_at <= conversation.updated_at);
+  });
+  return {
+    ...data,
+    pages: pages.map((page, index) => {
+      if (index !== target) return page;
+      const found = page.conversations.findIndex((each) => each.updated_at <= conversation.updated_at);
+      const at = found < 0 ? page.conversations.length : found;
+      return { ...page, conversations: page.conversations.toSpliced(at, 0, conversation) };
+    }),
+  };
+}
+
+function removeFromPages(data: Pages, id: string): ConversationList[] {
+  return data.pages.map((page) =>
+    page.conversations.some((each) => each.conversation_id === id)
+      ? { ...page, conversations: page.conversations.filter((each) => each.conversation_id !== id) }
+      : page,
+  );
+}
+
+export function forgetConversation(id: string): void {
+  queryClient.setQueryData<Pages>(
+    keys.conversations,
+    (data) => data && { ...data, pages: removeFromPages(data, id) },
+  );
+  queryClient.removeQueries({ queryKey: keys.messages(id) });
+  queryClient.removeQueries({ queryKey: keys.conversation(id) });
+}
+
+export async function renameConversation(id: string, title: string): Promise<void> {
+  receiveConversation(await chatApi.renameConversation(id, title));
+}
+
+export async function deleteConversation(id: string): Promise<void> {
+  await chatApi.deleteConversation(id);
+  forgetConversation(id);
+}
+
+/** The id of the run that is going on in the conversation, as the server last told it. */
+export function activeRunId(conversation: Conversation | undefined): string | null {
+  const run = conversation?.active_run;
+  if (!run) return null;
+  if (typeof run === "string") return run;
+  return isActiveState(run.state) ? run.run_id : null;
+}
+
+export const conversationTitle = (conversation: Pick<Conversation, "title" | "user_input">): string =>
+  conversation.title?.trim() || conversation.user_input?.trim().slice(0, 80) || "New conversation";

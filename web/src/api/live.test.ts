@@ -1,0 +1,292 @@
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { useActivity } from "./activityStore";
+import { FakeSocket } from "./fakeSocket";
+import { regenerate, sendMessage, startLive, stopRun, watchConversation } from "./live";
+import type { Branch } from "./messageList";
+import { outbox, useOutbox } from "./outbox";
+import { keys, queryClient } from "./queryClient";
+import { signIn } from "./session";
+import { flushStreams, useStreams } from "./streamStore";
+import { message } from "./testData";
+import { useVersion } from "./version";
+
+const at = (path: string) => `http://localhost:3000/api/v1${path}`;
+const posted: Record<string, unknown>[] = [];
+let socketsAllowed = true;
+
+const server = setupServer(
+  http.post(at("/chat/ws-ticket"), () =>
+    socketsAllowed ? HttpResponse.json({ ticket: "t", expires_in: 30 }) : HttpResponse.error(),
+  ),
+  http.post(at("/chat/messages"), async ({ request }) => {
+    posted.push((await request.json()) as Record<string, unknown>);
+    const user_message = message({ id: 1, role: "user", content: "hi", conversation_id: "c-new" });
+    return HttpResponse.json({ user_message, conversation_id: "c-new", run_id: "r1" }, { status: 202 });
+  }),
+);
+
+let stop: () => void;
+
+beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  vi.stubGlobal("WebSocket", FakeSocket);
+  FakeSocket.all = [];
+  posted.length = 0;
+  socketsAllowed = true;
+  useOutbox.setState({ waiting: [], refused: [] });
+  signIn({
+    access_token: "a",
+    refresh_token: "",
+    token_type: "bearer",
+    expires_in: 600,
+    mfa_required: false,
+    user: { id: 1, email: "a@b.c", full_name: "A", role: "user", created_at: "2026-01-01T00:00:00Z" },
+  });
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval", "Date"] });
+  stop = startLive(1);
+  await connected();
+});
+
+afterEach(() => {
+  stop();
+  queryClient.clear();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  server.resetHandlers();
+});
+
+const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+/** Waits for things that do not depend on the clock, such as a request. */
+async function eventually(check: () => void): Promise<void> {
+  await vi.waitFor(async () => {
+    await vi.advanceTimersByTimeAsync(20);
+    check();
+  });
+}
+
+async function connected(count = FakeSocket.all.length + 1): Promise<FakeSocket> {
+  await eventually(() => expect(FakeSocket.all.length).toBeGreaterThanOrEqual(count));
+  FakeSocket.last.ready({ cursor: "1" });
+  return FakeSocket.last;
+}
+
+/** The id under which the first message went out. */
+function firstId(): string {
+  const data = sentMessages(FakeSocket.last)[0]?.data as { client_message_id: string } | undefined;
+  return data?.client_message_id ?? "";
+}
+
+const sentMessages = (socket: FakeSocket) => socket.sent.filter(({ type }) => type === "message");
+const say = (content: string, conversation_id: string | null = null) =>
+  sendMessage({ content, conversation_id, model: null });
+
+describe("sending", () => {
+  it("goes over the socket and is done when it is acknowledged", () => {
+    const acknowledged: string[] = [];
+    const off = outbox.onAcknowledged((_, id) => acknowledged.push(id));
+    say("hi");
+    const [frame] = sentMessages(FakeSocket.last);
+    expect(frame).toMatchObject({ type: "message", conversation_id: null, data: { content: "hi" } });
+    const client_message_id = firstId();
+    expect(client_message_id).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+    expect(localStorage.getItem("rejoinder.outbox")).toContain(client_message_id);
+
+    FakeSocket.last.receive({
+      type: "ack",
+      data: {
+        client_message_id,
+        message: message({ id: 1, role: "user", content: "hi", client_message_id, conversation_id: "c-new" }),
+        conversation_id: "c-new",
+        run_id: "r1",
+      },
+      conversation_id: "c-new",
+    });
+    off();
+    expect(acknowledged).toEqual(["c-new"]);
+    expect(useOutbox.getState().waiting).toEqual([]);
+    expect(localStorage.getItem("rejoinder.outbox")).toBeNull();
+    expect(queryClient.getQueryData<Branch>(keys.messages("c-new"))?.messages).toHaveLength(1);
+    expect(useActivity.getState().runs["c-new"]).toMatchObject({ run_id: "r1", state: "queued" });
+  });
+
+  it("is repeated with the same id after a cut, and only what was not acknowledged", async () => {
+    const first = FakeSocket.last;
+    say("one", "c1");
+    say("two", "c2");
+    const [one, two] = sentMessages(first).map(({ data }) => data as { client_message_id: string });
+    first.receive({
+      type: "ack",
+      data: {
+        client_message_id: one?.client_message_id,
+        message: message({ id: 5, role: "user", content: "one" }),
+        run_id: "r",
+      },
+      conversation_id: "c1",
+    });
+    first.drop();
+    const second = await connected(2);
+    expect(sentMessages(second).map(({ data }) => data)).toEqual([two]);
+  });
+
+  it("survives a reload of the page", async () => {
+    say("keep me", "c1");
+    const [before] = sentMessages(FakeSocket.last);
+    stop();
+    useOutbox.setState({ waiting: [] });
+    stop = startLive(1);
+    const socket = await connected(2);
+    expect(sentMessages(socket)).toEqual([before]);
+  });
+
+  it("leaves the messages of another account alone", async () => {
+    say("mine", "c1");
+    stop();
+    stop = startLive(2);
+    const socket = await connected(2);
+    expect(sentMessages(socket)).toEqual([]);
+  });
+
+  it("waits while offline, and takes plain requests where sockets do not come through", async () => {
+    socketsAllowed = false;
+    FakeSocket.last.drop();
+    say("hi");
+    expect(useOutbox.getState().waiting).toHaveLength(1);
+    await settle(9_000);
+    await eventually(() => expect(useOutbox.getState().waiting).toEqual([]));
+    expect(posted).toHaveLength(1);
+    expect(posted[0]).toMatchObject({ content: "hi", conversation_id: null });
+  });
+
+  it("keeps waiting when the server cannot be reached at all", async () => {
+    socketsAllowed = false;
+    server.use(http.post(at("/chat/messages"), () => HttpResponse.error()));
+    FakeSocket.last.drop();
+    say("hi");
+    await settle(30_000);
+    expect(useOutbox.getState().waiting).toHaveLength(1);
+    expect(useOutbox.getState().refused).toEqual([]);
+  });
+
+  it("hands the text back with the reason when it is refused", () => {
+    say("too much", "c1");
+    const client_message_id = firstId();
+    FakeSocket.last.receive({
+      type: "error",
+      data: { status: 429, code: "rate_limited", detail: "Wait a minute.", client_message_id },
+    });
+    expect(useOutbox.getState()).toMatchObject({
+      waiting: [],
+      refused: [{ conversation_id: "c1", content: "too much", reason: "Wait a minute." }],
+    });
+    expect(localStorage.getItem("rejoinder.outbox")).toBeNull();
+  });
+
+  it("takes the message frame for an acknowledgement when that got lost", () => {
+    say("hi", "c1");
+    const client_message_id = firstId();
+    const stored = message({ id: 5, role: "user", content: "hi", client_message_id });
+    FakeSocket.last.receive({ type: "message", data: stored, conversation_id: "c1", cursor: "2" });
+    expect(useOutbox.getState().waiting).toEqual([]);
+  });
+});
+
+describe("live text", () => {
+  const open = message({
+    id: 7,
+    status: "streaming",
+    content: "Hello",
+    offsets: { text: 5, reasoning: 0, tool_arguments: 0 },
+  });
+
+  it("asks for the whole text when a part is missing, once", () => {
+    const off = watchConversation("c1");
+    FakeSocket.last.receive({ type: "message", data: open, conversation_id: "c1" });
+    const before = FakeSocket.last.sent.length;
+    const hole = { message_id: 7, revision: 1, offset: 50, channel: "text", text: "x" };
+    FakeSocket.last.receive({ type: "delta", data: hole, conversation_id: "c1" });
+    FakeSocket.last.receive({ type: "delta", data: hole, conversation_id: "c1" });
+    expect(FakeSocket.last.sent.slice(before)).toEqual([{ type: "watch", data: {}, conversation_id: "c1" }]);
+    off();
+  });
+
+  it("is forgotten on a reset, and everything is asked for again", async () => {
+    const off = watchConversation("c1");
+    queryClient.setQueryData<Branch>(keys.messages("c1"), { messages: [open], hasOlder: false });
+    FakeSocket.last.receive({ type: "message", data: open, conversation_id: "c1" });
+    flushStreams();
+    expect(useStreams.getState().texts[7]?.text).toBe("Hello");
+    const before = FakeSocket.last.sent.length;
+    FakeSocket.last.receive({ type: "reset", data: { cursor: "900" } });
+    await settle();
+    expect(useStreams.getState().texts).toEqual({});
+    expect(queryClient.getQueryState(keys.messages("c1"))?.isInvalidated).toBe(true);
+    expect(FakeSocket.last.sent.slice(before)).toMatchObject([{ type: "watch", conversation_id: "c1" }]);
+    off();
+  });
+});
+
+describe("runs", () => {
+  it("are not revived by a late frame", () => {
+    const run = (state: string) =>
+      FakeSocket.last.receive({ type: "run", data: { run_id: "r", state }, conversation_id: "c1" });
+    run("running");
+    run("completed");
+    run("running");
+    expect(useActivity.getState().runs.c1?.state).toBe("completed");
+  });
+
+  it("are stopped over the socket, or by a request while it is away", async () => {
+    await stopRun("r", "c1");
+    expect(FakeSocket.last.sent.at(-1)).toEqual({
+      type: "stop",
+      data: { run_id: "r" },
+      conversation_id: "c1",
+    });
+    let cancelled = 0;
+    server.use(
+      http.post(at("/chat/runs/r/cancel"), () => {
+        cancelled += 1;
+        return HttpResponse.json({});
+      }),
+    );
+    FakeSocket.last.drop();
+    await stopRun("r", "c1");
+    expect(cancelled).toBe(1);
+  });
+
+  it("of another answer put it in place of the first", async () => {
+    const question = message({ id: 1, role: "user", message_type: "user_input", content: "?" });
+    const first = message({ id: 2, content: "no" });
+    queryClient.setQueryData<Branch>(keys.messages("c1"), { messages: [question, first], hasOlder: false });
+    const second = message({ id: 3, parent_id: 1, run_id: "r2", status: "queued", siblings: [2, 3] });
+    server.use(
+      http.post(at("/chat/conversations/c1/messages/2/regenerate"), () =>
+        HttpResponse.json({ run_id: "r2", conversation_id: "c1", ai_message: second }, { status: 202 }),
+      ),
+    );
+    await regenerate("c1", 2);
+    expect(queryClient.getQueryData<Branch>(keys.messages("c1"))?.messages.map(({ id }) => id)).toEqual([
+      1, 3,
+    ]);
+    expect(useActivity.getState().runs.c1?.run_id).toBe("r2");
+  });
+});
+
+it("ignores frames it does not know", () => {
+  FakeSocket.last.receive({ type: "weather", data: { sunny: true } });
+  expect(useActivity.getState().connection).toBe("open");
+});
+
+it("notices that the server was upgraded", () => {
+  FakeSocket.last.receive({ type: "connection", data: { status: "ready", version: "1" } });
+  expect(useVersion.getState().upgraded).toBe(false);
+  FakeSocket.last.receive({ type: "connection", data: { status: "ready", version: "2" } });
+  expect(useVersion.getState().upgraded).toBe(true);
+});

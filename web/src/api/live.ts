@@ -1,0 +1,254 @@
+import { activity, isActiveState, useActivity } from "./activityStore";
+import { chatApi } from "./chatApi";
+import {
+  beginConversation,
+  forgetConversation,
+  receiveConversation,
+  receiveMessage,
+} from "./conversationService";
+import type { AckData, ServerFrame } from "./frames";
+import { outbox, useOutbox, type Waiting } from "./outbox";
+import { ApiError, errorText } from "./problem";
+import { keys, queryClient } from "./queryClient";
+import { accessToken, refreshSession, useSession } from "./session";
+import { applyDelta, applyMessage, clearStreams } from "./streamStore";
+import type { Message, Todo } from "./types";
+import { sawVersion } from "./version";
+import { WebsocketService } from "./websocketService";
+
+/** Without a socket for this long, messages go out by plain requests. */
+const FALLBACK_AFTER = 4_000;
+/** How often a conversation is read again while its socket is away. */
+const POLL_EVERY = 2_500;
+/** At most one request for the whole text per conversation in this time. */
+const REWATCH_EVERY = 1_000;
+/** A message acknowledged this soon was stored just now. */
+const FRESH = 3_000;
+
+let socket: WebsocketService | null = null;
+const rewatched = new Map<string, number>();
+const posting = new Set<string>();
+const watching = new Set<string>();
+
+/** Opens the live connection for the signed-in user; the result closes it. */
+export function startLive(userId: number): () => void {
+  outbox.adopt(userId);
+  socket = new WebsocketService({
+    ticket: socketTicket,
+    renewToken: async () => ((await refreshSession()) ? accessToken() : null),
+    onFrame: receiveFrame,
+    onState: activity.setConnection,
+    onReady(fresh) {
+      // What was fetched before the feed began may have missed what happened in between.
+      if (fresh) void queryClient.invalidateQueries({ predicate: isLiveQuery });
+      resend();
+    },
+  });
+  for (const id of watching) socket.watch(id);
+  socket.start();
+  const fallback = setInterval(sendByRequest, FALLBACK_AFTER);
+  const poll = setInterval(pollWatched, POLL_EVERY);
+  return () => {
+    clearInterval(fallback);
+    clearInterval(poll);
+    socket?.stop();
+    socket = null;
+    activity.clear();
+    activity.setConnection("connecting");
+    clearStreams();
+  };
+}
+
+async function socketTicket(): Promise<string> {
+  try {
+    return await chatApi.socketTicket();
+  } catch (error) {
+    // The session has ended; the login page takes over and stops this service.
+    if (error instanceof ApiError && error.status === 401) socket?.stop();
+    throw error;
+  }
+}
+
+const LIVE = new Set<unknown>(["conversations", "conversation", "messages", "todos"]);
+const isLiveQuery = ({ queryKey }: { queryKey: readonly unknown[] }) => LIVE.has(queryKey[0]);
+
+export function receiveFrame(frame: ServerFrame): void {
+  const conversationId = frame.conversation_id ?? null;
+  switch (frame.type) {
+    case "connection":
+      sawVersion(frame.data.version);
+      return;
+    case "message":
+      takeMessage(frame.data);
+      return;
+    case "delta":
+      if (applyDelta(frame.data) === "gap" && conversationId) rewatch(conversationId);
+      return;
+    case "run":
+      if (conversationId) takeRun(conversationId, frame.data);
+      return;
+    case "typing":
+      if (conversationId && frame.data.role !== "user") activity.setPhase(conversationId, frame.data);
+      return;
+    case "tool":
+      activity.setTool(frame.data.call_id, frame.data.state);
+      return;
+    case "conversation":
+      if ("deleted" in frame.data) forgetConversation(frame.data.conversation_id);
+      else receiveConversation(frame.data);
+      return;
+    case "todo":
+      takeTodo(frame.data);
+      return;
+    case "ack":
+      takeAck(frame.data, conversationId);
+      return;
+    case "error":
+      if (frame.data.client_message_id) outbox.refuse(frame.data.client_message_id, frame.data.detail);
+      return;
+    case "reset":
+      clearStreams();
+      activity.clear();
+      void queryClient.invalidateQueries({ predicate: isLiveQuery });
+      for (const id of watching) socket?.watch(id);
+      return;
+  }
+}
+
+function takeMessage(message: Message): void {
+  applyMessage(message);
+  receiveMessage(message);
+  if (message.client_message_id) {
+    outbox.acknowledge(message.client_message_id, message.conversation_id);
+  }
+}
+
+function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>[1]): void {
+  const known = useActivity.getState().runs[conversationId];
+  // A late frame of a run that has ended must not revive it.
+  if (known && known.run_id === run.run_id && !isActiveState(known.state) && isActiveState(run.state)) {
+    return;
+  }
+  activity.setRun(conversationId, run);
+}
+
+function takeTodo(todo: Todo | { id: number; deleted: true }): void {
+  queryClient.setQueryData<Todo[]>(keys.todos, (todos) => {
+    if (!todos) return undefined;
+    if ("deleted" in todo) return todos.filter(({ id }) => id !== todo.id);
+    return todos.some(({ id }) => id === todo.id)
+      ? todos.map((each) => (each.id === todo.id ? todo : each))
+      : [...todos, todo];
+  });
+}
+
+function takeAck(ack: AckData, conversationId: string | null): void {
+  const id = ack.conversation_id ?? conversationId ?? ack.message.conversation_id;
+  if (ack.message.parent_id === null) beginConversation(ack.message);
+  receiveMessage(ack.message);
+  const known = useActivity.getState().runs[id];
+  const entry = useOutbox
+    .getState()
+    .waiting.find(({ client_message_id }) => client_message_id === ack.client_message_id);
+  // Of a message that was sent again the run may be over long ago; the feed will tell.
+  const isNew = entry !== undefined && Date.now() - entry.created_at < FRESH;
+  if (ack.run_id && isNew && known?.run_id !== ack.run_id) {
+    activity.setRun(id, { run_id: ack.run_id, state: "queued" });
+  }
+  outbox.acknowledge(ack.client_message_id, id);
+}
+
+/** A part of the text is missing: ask for all of it, in one snapshot. */
+function rewatch(conversationId: string): void {
+  const now = Date.now();
+  if (now - (rewatched.get(conversationId) ?? 0) < REWATCH_EVERY) return;
+  rewatched.set(conversationId, now);
+  socket?.watch(conversationId);
+}
+
+/** Wants the tokens of a conversation until the result is called. */
+export function watchConversation(conversationId: string): () => void {
+  watching.add(conversationId);
+  socket?.watch(conversationId);
+  return () => {
+    watching.delete(conversationId);
+    socket?.unwatch(conversationId);
+  };
+}
+
+/** Takes the message into the outbox and sends it as soon as there is a way. Never lost, never doubled. */
+export function sendMessage(message: {
+  content: string;
+  conversation_id: string | null;
+  model: string | null;
+}): void {
+  const user = useSession.getState().user;
+  if (!user) return;
+  sendBySocket(outbox.add({ ...message, user_id: user.id }));
+}
+
+function sendBySocket({ content, client_message_id, model, time_zone, conversation_id }: Waiting): boolean {
+  return (
+    socket?.send({
+      type: "message",
+      data: { content, client_message_id, time_zone, ...(model && { model }) },
+      conversation_id,
+    }) ?? false
+  );
+}
+
+function resend(): void {
+  for (const entry of useOutbox.getState().waiting) sendBySocket(entry);
+}
+
+function sendByRequest(): void {
+  if (socket?.isOpen) return;
+  for (const entry of useOutbox.getState().waiting) {
+    if (Date.now() - entry.created_at >= FALLBACK_AFTER) void post(entry);
+  }
+}
+
+async function post(entry: Waiting): Promise<void> {
+  const { content, client_message_id, model, time_zone, conversation_id } = entry;
+  if (posting.has(client_message_id)) return;
+  posting.add(client_message_id);
+  try {
+    const { user_message, run_id } = await chatApi.sendMessage({
+      content,
+      client_message_id,
+      conversation_id,
+      model,
+      time_zone,
+    });
+    takeAck({ client_message_id, message: user_message, run_id }, user_message.conversation_id);
+    void queryClient.invalidateQueries({ queryKey: keys.conversations });
+  } catch (error) {
+    // Unreachable, or the session is being renewed: it keeps waiting.
+    const waits = error instanceof ApiError && (error.status === 0 || error.status === 401);
+    if (!waits) outbox.refuse(client_message_id, errorText(error));
+  } finally {
+    posting.delete(client_message_id);
+  }
+}
+
+/** Some proxies let no socket through: then what is on screen is read again while it may change. */
+function pollWatched(): void {
+  if (socket?.isOpen || useSession.getState().status !== "signed-in") return;
+  for (const id of watching) {
+    void queryClient.invalidateQueries({ queryKey: keys.messages(id) });
+    void queryClient.invalidateQueries({ queryKey: keys.conversation(id) });
+  }
+}
+
+/** Ends the run; what has been written stays. */
+export async function stopRun(runId: string, conversationId: string): Promise<void> {
+  const sent = socket?.send({ type: "stop", data: { run_id: runId }, conversation_id: conversationId });
+  if (!sent) await chatApi.cancelRun(runId);
+}
+
+/** Asks for another answer in place of this one. */
+export async function regenerate(conversationId: string, messageId: number): Promise<void> {
+  const { run_id, ai_message } = await chatApi.regenerate(conversationId, messageId);
+  takeMessage(ai_message);
+  takeRun(conversationId, { run_id, state: "queued", message_id: ai_message.id });
+}

@@ -1,0 +1,115 @@
+import { create } from "zustand";
+import { storage } from "@/util/storage";
+import { uuid } from "@/util/uuid";
+import type { OutgoingMessage } from "./frames";
+
+/** A message that the server has not acknowledged yet. */
+export interface Waiting extends OutgoingMessage {
+  conversation_id: string | null;
+  user_id: number;
+  tab: string;
+  created_at: number;
+}
+
+/** A message that the server refused: its text goes back to the input. */
+interface Refusal {
+  client_message_id: string;
+  conversation_id: string | null;
+  content: string;
+  reason: string;
+}
+
+interface Outbox {
+  waiting: Waiting[];
+  refused: Refusal[];
+}
+
+const KEY = "rejoinder.outbox";
+/** Messages of another tab this old were left behind by it. */
+const ABANDONED_AFTER = 15_000;
+
+export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [] }));
+
+const tab = tabId();
+type AckListener = (message: Waiting, conversationId: string) => void;
+const listeners = new Set<AckListener>();
+
+function tabId(): string {
+  try {
+    const known = sessionStorage.getItem("rejoinder.tab");
+    if (known) return known;
+    const fresh = uuid();
+    sessionStorage.setItem("rejoinder.tab", fresh);
+    return fresh;
+  } catch {
+    return uuid();
+  }
+}
+
+const stored = () => storage.getJson<Waiting[]>(KEY, []);
+
+function store(entries: Waiting[]): void {
+  storage.set(KEY, entries.length ? JSON.stringify(entries) : null);
+}
+
+export const outbox = {
+  /** Takes up what a reload, or a tab that went away, left unacknowledged. The ids make re-sending safe. */
+  adopt(userId: number): void {
+    const now = Date.now();
+    const waiting = stored().filter(
+      (entry) => entry.user_id === userId && (entry.tab === tab || now - entry.created_at > ABANDONED_AFTER),
+    );
+    useOutbox.setState({ waiting });
+  },
+
+  add(message: Pick<Waiting, "content" | "conversation_id" | "model" | "user_id">): Waiting {
+    const entry: Waiting = {
+      ...message,
+      client_message_id: uuid(),
+      time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
+      tab,
+      created_at: Date.now(),
+    };
+    store([...stored(), entry]);
+    useOutbox.setState(({ waiting }) => ({ waiting: [...waiting, entry] }));
+    return entry;
+  },
+
+  /** The message is committed. A second acknowledgement changes nothing. */
+  acknowledge(clientMessageId: string, conversationId: string): void {
+    const entry = take(clientMessageId);
+    if (!entry) return;
+    for (const listener of listeners) listener(entry, conversationId);
+  },
+
+  refuse(clientMessageId: string, reason: string): void {
+    const entry = take(clientMessageId);
+    if (!entry) return;
+    const { client_message_id, conversation_id, content } = entry;
+    useOutbox.setState(({ refused }) => ({
+      refused: [...refused, { client_message_id, conversation_id, content, reason }],
+    }));
+  },
+
+  /** The input has taken the text back. */
+  dismiss(clientMessageId: string): void {
+    useOutbox.setState(({ refused }) => ({
+      refused: refused.filter((entry) => entry.client_message_id !== clientMessageId),
+    }));
+  },
+
+  onAcknowledged(listener: AckListener): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+};
+
+function take(clientMessageId: string): Waiting | undefined {
+  const entry = useOutbox
+    .getState()
+    .waiting.find(({ client_message_id }) => client_message_id === clientMessageId);
+  const rest = ({ client_message_id }: Waiting) => client_message_id !== clientMessageId;
+  store(stored().filter(rest));
+  useOutbox.setState(({ waiting }) => ({ waiting: waiting.filter(rest) }));
+  return entry;
+}

@@ -1,0 +1,53 @@
+import type { Problem } from "./types";
+
+/** A refusal by the server (its problem document), or status 0 when it could not be reached. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly fields: { pointer: string; message: string }[];
+
+  constructor(problem: Pick<Problem, "status" | "code" | "detail"> & Partial<Problem>) {
+    super(problem.detail);
+    this.name = "ApiError";
+    this.status = problem.status;
+    this.code = problem.code;
+    this.fields = problem.errors ?? [];
+  }
+
+  /** The message for the field whose JSON pointer ends in `/name`. */
+  field(name: string): string | undefined {
+    return this.fields.find((field) => field.pointer.replace(/^#/, "") === `/${name}`)?.message;
+  }
+}
+
+export const unreachable = () =>
+  new ApiError({
+    status: 0,
+    code: "unreachable",
+    detail: "The server can't be reached. Check the connection and try again.",
+  });
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === "object" && value !== null && "detail" in value && "status" in value;
+}
+
+/** What to tell the user about any failure. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : "Something did not work. Try again.";
+}
+
+/** The data of an openapi-fetch answer, or the server's problem as an ApiError. */
+export async function unwrap<T>(
+  call: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data, error, response } = await call.catch((cause: unknown) => {
+    throw cause instanceof ApiError ? cause : unreachable();
+  });
+  if (response.ok) return data as T;
+  if (isProblem(error)) throw new ApiError(error);
+  throw new ApiError({
+    status: response.status,
+    code: "unexpected",
+    detail: `The server answered with status ${response.status}.`,
+  });
+}

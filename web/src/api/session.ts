@@ -1,0 +1,99 @@
+import { create } from "zustand";
+import type { TokenResponse, User } from "./types";
+
+/**
+ * Who is signed in. The access token lives in memory only; the refresh token is an HttpOnly
+ * cookie that this code never sees.
+ */
+interface Session {
+  status: "loading" | "unreachable" | "signed-out" | "signed-in";
+  user: User | null;
+  /** Signed out by the server rather than by the user. */
+  expired: boolean;
+}
+
+export const useSession = create<Session>(() => ({ status: "loading", user: null, expired: false }));
+
+let token: string | null = null;
+let expiresAt = 0;
+let refreshing: Promise<boolean> | null = null;
+
+type TabMessage = { type: "token"; tokens: Omit<TokenResponse, "refresh_token"> } | { type: "out" };
+const tabs = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("rejoinder.session");
+
+tabs?.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
+  if (data.type === "out") {
+    forget(false);
+    return;
+  }
+  const { status, user } = useSession.getState();
+  // Another account signed in from another tab: nothing on this page is valid any more.
+  if (status === "signed-in" && user?.id !== data.tokens.user.id) location.assign("/");
+  else adopt(data.tokens);
+});
+
+function adopt(tokens: Omit<TokenResponse, "refresh_token">): void {
+  token = tokens.access_token;
+  expiresAt = Date.now() + tokens.expires_in * 1000;
+  useSession.setState({ status: "signed-in", user: tokens.user, expired: false });
+}
+
+function forget(expired: boolean): void {
+  token = null;
+  // Several requests may learn of it one after the other.
+  const before = useSession.getState();
+  const hadSession = before.status === "signed-in" || before.expired;
+  useSession.setState({ status: "signed-out", user: null, expired: expired && hadSession });
+}
+
+/** Takes the tokens of a login or refresh, here and in the other tabs. */
+export function signIn({ refresh_token: _, ...tokens }: TokenResponse): void {
+  adopt(tokens);
+  tabs?.postMessage({ type: "token", tokens } satisfies TabMessage);
+}
+
+export function signOut({ expired = false } = {}): void {
+  forget(expired);
+  if (!expired) tabs?.postMessage({ type: "out" } satisfies TabMessage);
+}
+
+export const accessToken = (): string | null => token;
+
+/** Seconds until the access token expires; negative when there is none. */
+export const tokenLife = (): number => (token ? (expiresAt - Date.now()) / 1000 : -1);
+
+/**
+ * A new access token by the cookie; one request at a time. False: signed out. Throws when the
+ * server can't be reached, which says nothing about the session. Races between tabs are harmless:
+ * the server answers the same successor to each.
+ */
+export function refreshSession(): Promise<boolean> {
+  refreshing ??= requestRefresh().finally(() => {
+    refreshing = null;
+  });
+  return refreshing;
+}
+
+async function requestRefresh(): Promise<boolean> {
+  const response = await fetch("/api/v1/auth/refresh", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  if (response.ok) {
+    signIn((await response.json()) as TokenResponse);
+    return true;
+  }
+  if (response.status >= 500 || response.status === 429) throw new Error("refresh unavailable");
+  signOut({ expired: true });
+  return false;
+}
+
+/** Called once when the page loads: signed in, signed out, or told that the server is away. */
+export async function restoreSession(): Promise<void> {
+  try {
+    await refreshSession();
+  } catch {
+    useSession.setState({ status: "unreachable" });
+  }
+}

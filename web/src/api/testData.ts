@@ -1,0 +1,41 @@
+import type { Conversation, Message } from "./types";
+
+/** A message for tests; only what matters to the test is given. */
+export function message(fields: Partial<Message> & { id: number }): Message {
+  return {
+    conversation_id: "c1",
+    role: "assistant",
+    content: "",
+    message_type: "assistant_response",
+    tool_name: null,
+    tool_success: null,
+    timestamp: "2026-01-01T00:00:00.000Z",
+    additional_data: null,
+    client_message_id: null,
+    parent_id: fields.id > 1 ? fields.id - 1 : null,
+    run_id: "r1",
+    status: "complete",
+    siblings: [fields.id],
+    revision: 1,
+    offsets: { text: 0, reasoning: 0, tool_arguments: 0 },
+    ...fields,
+  };
+}
+
+export function conversation(fields: Partial<Conversation> & { conversation_id: string }): Conversation {
+  return {
+    id: 1,
+    user_id: 1,
+    user_input: null,
+    title: null,
+    pinned: false,
+    archived: false,
+    model: null,
+    active_run: null,
+    step_count: 0,
+    message_count: 0,
+    created_at: "2026-01-01T00:00:00.000Z",
+    updated_at: "2026-01-01T00:00:00.000Z",
+    ...fields,
+  };
+}

@@ -1,0 +1,37 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Problem = Schemas["Problem"];
+export type Meta = Schemas["MetaResponse"];
+export type User = Schemas["UserResponse"];
+export type AdminUser = Schemas["AdminUserResponse"];
+export type TokenResponse = Schemas["TokenResponse"];
+export type Model = Schemas["ModelResponse"];
+export type Models = Schemas["ModelsResponse"];
+export type Conversation = Schemas["ConversationResponse"];
+export type ConversationList = Schemas["ConversationListResponse"];
+export type Todo = Schemas["TodoResponse"];
+export type MessageCreate = Schemas["MessageCreate"];
+
+export type ToolState = "intended" | "running" | "succeeded" | "failed" | "denied" | "unknown";
+export type RunState = "queued" | "running" | "awaiting_approval" | "completed" | "failed" | "cancelled";
+export type Channel = "text" | "reasoning" | "tool_arguments";
+
+/** What the server records beside a message; every field is optional and depends on the message's type. */
+interface MessageData {
+  model?: string;
+  built_in?: boolean;
+  error?: { code: string; detail: string; retryable: boolean };
+  context?: { omitted_before: number };
+  resumed?: boolean;
+  reasoning?: string;
+  call_id?: string;
+  arguments?: unknown;
+  state?: ToolState;
+  result?: unknown;
+}
+
+export type Message = Omit<Schemas["MessageResponse"], "additional_data"> & {
+  additional_data: MessageData | null;
+};

@@ -1,0 +1,284 @@
+import { useQuery } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { useActivity } from "@/api/activityStore";
+import {
+  conversationQuery,
+  conversationTitle,
+  deleteConversation,
+  messagesQuery,
+} from "@/api/conversationService";
+import { regenerate, sendMessage, stopRun, watchConversation } from "@/api/live";
+import { outbox, useOutbox } from "@/api/outbox";
+import { ApiError, errorText } from "@/api/problem";
+import type { Message, User } from "@/api/types";
+import { Button, IconButton } from "@/ui/Button";
+import { TrashIcon } from "@/ui/icons";
+import { Notice } from "@/ui/Notice";
+import { Skeleton } from "@/ui/Skeleton";
+import { useDelayed } from "@/util/useDelayed";
+import { restoreDraft, useDraft } from "./drafts";
+import { EmptyState } from "./EmptyState";
+import { MessageInput, type MessageInputHandle } from "./MessageInput";
+import { ModelPicker } from "./ModelPicker";
+import { useChatKeys } from "./useChatKeys";
+import { useModelChoice } from "./useModelChoice";
+import { useRun } from "./useRun";
+
+// Markdown and the list make a third of the page's code, and an empty conversation needs neither.
+const MessageList = lazy(() => import("./MessageList"));
+const ConfirmDialog = lazy(() => import("@/ui/ConfirmDialog"));
+const ConnectModelDialog = lazy(() => import("./ConnectModelDialog"));
+
+const NOTHING = { messages: [], hasOlder: false };
+
+export function ChatPage({
+  conversationId,
+  user,
+  leading,
+  trailing,
+  onOpenConversation,
+  onNewConversation,
+}: {
+  conversationId: string | null;
+  user: User;
+  /** Controls of the frame, at both ends of the header. */
+  leading: ReactNode;
+  trailing: ReactNode;
+  onOpenConversation: (id: string) => void;
+  onNewConversation: () => void;
+}) {
+  const input = useRef<MessageInputHandle>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [explaining, setExplaining] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const [draft, setDraft] = useDraft(user.id, conversationId);
+
+  const { data: conversation } = useQuery({
+    ...conversationQuery(conversationId ?? ""),
+    enabled: conversationId !== null,
+  });
+  const history = useQuery({ ...messagesQuery(conversationId ?? ""), enabled: conversationId !== null });
+  const branch = (conversationId && history.data) || NOTHING;
+  const allWaiting = useOutbox(({ waiting }) => waiting);
+  const waiting = allWaiting.filter((entry) => entry.conversation_id === conversationId);
+  const { run, activeId } = useRun(conversationId, conversation, branch.messages);
+  const { models, model, choose } = useModelChoice(conversationId, conversation?.model);
+
+  useEffect(() => {
+    if (conversationId) return watchConversation(conversationId);
+  }, [conversationId]);
+
+  // The input is ready where a keyboard is; on touch it would only raise the keyboard.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
+  useEffect(() => {
+    setProblem(null);
+    if (matchMedia("(hover: hover)").matches) input.current?.focus();
+  }, [conversationId]);
+
+  useEffect(
+    () =>
+      outbox.onAcknowledged((entry, id) => {
+        if (entry.conversation_id === null && conversationId === null) onOpenConversation(id);
+      }),
+    [conversationId, onOpenConversation],
+  );
+
+  const refused = useOutbox(({ refused: all }) =>
+    all.find((entry) => entry.conversation_id === conversationId),
+  );
+  useEffect(() => {
+    if (!refused) return;
+    restoreDraft(user.id, conversationId, refused.content);
+    setProblem(refused.reason);
+    outbox.dismiss(refused.client_message_id);
+  }, [refused, user.id, conversationId]);
+
+  const attempt = useCallback(async (action: () => Promise<void>) => {
+    setProblem(null);
+    await action().catch((error: unknown) => setProblem(errorText(error)));
+  }, []);
+
+  const send = (content: string) => {
+    setProblem(null);
+    setDraft("");
+    sendMessage({ content, conversation_id: conversationId, model: model?.id ?? null });
+  };
+  const stop = () => {
+    if (activeId && conversationId) void attempt(() => stopRun(activeId, conversationId));
+  };
+  const retry = useCallback(
+    (message: Message) => void attempt(() => regenerate(message.conversation_id, message.id)),
+    [attempt],
+  );
+  const explain = useCallback(() => setExplaining(true), []);
+  useChatKeys({
+    onFocusInput: () => input.current?.focus(),
+    onStop: activeId ? stop : null,
+    onNewConversation,
+  });
+
+  const missing = history.error instanceof ApiError && history.error.status === 404;
+  const isEmpty = conversationId === null && waiting.length === 0;
+  const title = conversation ? conversationTitle(conversation) : "New conversation";
+  useEffect(() => {
+    document.title = conversationId && conversation ? `${title} · Rejoinder` : "Rejoinder";
+  }, [title, conversationId, conversation]);
+
+  return (
+    <main className="flex h-full min-w-0 flex-1 flex-col">
+      <header className="flex h-13 shrink-0 items-center gap-1 px-3">
+        {leading}
+        <h1 className="min-w-0 flex-1 truncate px-2 font-medium" dir="auto">
+          {conversationId ? conversation ? title : "" : <span className="sr-only">New conversation</span>}
+        </h1>
+        {models && (
+          <ModelPicker models={models} value={model?.id ?? null} onChange={choose} onExplainModel={explain} />
+        )}
+        {conversation && conversationId && (
+          <IconButton label="Delete conversation" className="max-sm:hidden" onClick={() => setDeleting(true)}>
+            <TrashIcon width={18} height={18} />
+          </IconButton>
+        )}
+        {trailing}
+      </header>
+
+      {missing ? (
+        <NotFound onNewConversation={onNewConversation} />
+      ) : isEmpty ? (
+        <EmptyState name={user.full_name} model={model} onPick={send} onExplainModel={explain} />
+      ) : history.isError && !history.data ? (
+        <LoadFailed reason={errorText(history.error)} onRetry={() => void history.refetch()} />
+      ) : conversationId && !history.data ? (
+        <Loading />
+      ) : (
+        <Suspense fallback={<Loading />}>
+          <MessageList
+            key={conversationId}
+            conversationId={conversationId}
+            branch={branch}
+            waiting={waiting}
+            run={run}
+            active={activeId !== null}
+            modelLabel={model?.label ?? null}
+            onRetry={retry}
+            onExplainModel={explain}
+          />
+        </Suspense>
+      )}
+
+      {!missing && (
+        <div className="mx-auto w-full max-w-[46rem] shrink-0 px-4 pt-2 pb-[max(1rem,env(safe-area-inset-bottom))]">
+          {problem && (
+            <Notice tone="danger" className="mb-2 flex items-start justify-between gap-3">
+              <span>{problem}</span>
+              <button type="button" className="font-medium underline" onClick={() => setProblem(null)}>
+                Dismiss
+              </button>
+            </Notice>
+          )}
+          <MessageInput
+            value={draft}
+            onChange={setDraft}
+            onSend={send}
+            onStop={stop}
+            busy={activeId !== null}
+            blocked={waiting.length > 0}
+            handle={input}
+          />
+        </div>
+      )}
+
+      <Announcer active={activeId !== null} outcome={run?.state} conversationId={conversationId} />
+      <Suspense>
+        {explaining && <ConnectModelDialog onClose={() => setExplaining(false)} />}
+        {deleting && conversationId && (
+          <ConfirmDialog
+            onClose={() => setDeleting(false)}
+            title="Delete this conversation?"
+            action="Delete conversation"
+            onConfirm={() => deleteConversation(conversationId).then(onNewConversation)}
+          >
+            “{title}” and all its messages will be gone for good.
+          </ConfirmDialog>
+        )}
+      </Suspense>
+    </main>
+  );
+}
+
+/** Tells screen readers when an answer begins and ends, never each word of it. */
+function Announcer({
+  active,
+  outcome,
+  conversationId,
+}: {
+  active: boolean;
+  outcome: string | undefined;
+  conversationId: string | null;
+}) {
+  const [words, setWords] = useState("");
+  const was = useRef({ active: false, conversationId });
+  useEffect(() => {
+    const before = was.current;
+    was.current = { active, conversationId };
+    // Looking at another conversation is not news of this one.
+    if (before.conversationId !== conversationId && before.conversationId !== null) setWords("");
+    else if (active && !before.active) setWords("Answering");
+    else if (!active && before.active) {
+      const ends: Record<string, string> = { failed: "Answer failed", cancelled: "Answer stopped" };
+      setWords(ends[outcome ?? ""] ?? "Answer ready");
+    }
+  }, [active, outcome, conversationId]);
+  return (
+    <div aria-live="polite" className="sr-only">
+      {words}
+    </div>
+  );
+}
+
+function Loading() {
+  const late = useDelayed(true, 200);
+  return (
+    <div className="mx-auto w-full max-w-measure flex-1 space-y-8 px-4 pt-6" aria-busy="true">
+      {late && (
+        <>
+          <Skeleton className="ms-auto h-11 w-1/2 rounded-panel!" />
+          <div className="space-y-3">
+            <Skeleton />
+            <Skeleton className="w-11/12" />
+            <Skeleton className="w-2/3" />
+          </div>
+        </>
+      )}
+    </div>
+  );
+}
+
+function NotFound({ onNewConversation }: { onNewConversation: () => void }) {
+  return (
+    <div className="m-auto max-w-sm px-4 text-center">
+      <h2 className="font-semibold text-xl">This conversation is not here</h2>
+      <p className="mt-2 text-muted">It may have been deleted, or it belongs to another account.</p>
+      <Button kind="primary" className="mt-6" onClick={onNewConversation}>
+        Start a new one
+      </Button>
+    </div>
+  );
+}
+
+function LoadFailed({ reason, onRetry }: { reason: string; onRetry: () => void }) {
+  const connection = useActivity((state) => state.connection);
+  // As soon as the server is back, so is the conversation.
+  useEffect(() => {
+    if (connection === "open") onRetry();
+  }, [connection, onRetry]);
+  return (
+    <div className="m-auto max-w-sm px-4 text-center">
+      <h2 className="font-semibold text-xl">The messages could not be loaded</h2>
+      <p className="mt-2 text-muted">{reason}</p>
+      <Button className="mt-6" onClick={onRetry}>
+        Try again
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,195 @@
+import { memo, type ReactNode, useId } from "react";
+import type { Waiting } from "@/api/outbox";
+import { useStreams } from "@/api/streamStore";
+import type { Message } from "@/api/types";
+import { Button, IconButton } from "@/ui/Button";
+import { CopyButton } from "@/ui/CopyButton";
+import { AlertIcon, ChevronIcon, RetryIcon } from "@/ui/icons";
+import { exactTime, shortTime } from "@/util/time";
+import { Markdown } from "./Markdown";
+
+interface Actions {
+  onRetry: (message: Message) => void;
+  onExplainModel: () => void;
+}
+
+export const MessageItem = memo(function MessageItem({
+  message,
+  endsTurn,
+  ...actions
+}: { message: Message; endsTurn: boolean } & Actions) {
+  if (message.role === "user") return <UserMessage message={message} />;
+  if (message.role === "system") return <SystemMessage text={message.content} />;
+  return <Answer message={message} endsTurn={endsTurn} {...actions} />;
+});
+
+function Bubble({ text, footer }: { text: string; footer: ReactNode }) {
+  const id = useId();
+  return (
+    <article aria-labelledby={id} className="group flex flex-col items-end">
+      <h2 id={id} className="sr-only">
+        You said
+      </h2>
+      <div
+        dir="auto"
+        className="max-w-[80%] whitespace-pre-wrap rounded-panel bg-bubble px-4 py-2.5 [overflow-wrap:anywhere]"
+      >
+        {text}
+      </div>
+      <div className="-mb-2 mt-0.5 flex h-8 items-center gap-1 text-muted text-sm">{footer}</div>
+    </article>
+  );
+}
+
+function UserMessage({ message }: { message: Message }) {
+  return (
+    <Bubble
+      text={message.content}
+      footer={
+        <span className="message-actions">
+          <When iso={message.timestamp} />
+          <CopyButton label="Copy message" text={() => message.content} />
+        </span>
+      }
+    />
+  );
+}
+
+/** A message that the server has not confirmed yet. */
+export function WaitingMessage({ entry, late }: { entry: Waiting; late: boolean }) {
+  return (
+    <Bubble
+      text={entry.content}
+      footer={late && <span className="animate-appear">Waiting to be sent</span>}
+    />
+  );
+}
+
+function SystemMessage({ text }: { text: string }) {
+  return <p className="text-center text-muted text-sm">{text}</p>;
+}
+
+function Answer({
+  message,
+  endsTurn,
+  onRetry,
+  onExplainModel,
+}: { message: Message; endsTurn: boolean } & Actions) {
+  const id = useId();
+  const stream = useStreams(({ texts }) => texts[message.id]);
+  const text = stream?.text || message.content;
+  const reasoning = stream?.reasoning || message.additional_data?.reasoning || "";
+  const data = message.additional_data;
+  const growing = message.status === "streaming" || message.status === "queued";
+
+  return (
+    <article aria-labelledby={id} className="group" aria-busy={growing || undefined}>
+      <h2 id={id} className="sr-only">
+        Assistant said
+      </h2>
+      {reasoning && <Reasoning text={reasoning} />}
+      {text && <Markdown text={text} growing={growing} />}
+      <Outcome message={message} hasText={text !== ""} onRetry={onRetry} canRetry={endsTurn} />
+      {!growing && (
+        <div className="mt-1.5 flex min-h-8 flex-wrap items-center gap-x-3 text-muted text-sm">
+          {data?.resumed && <span>Continued after a restart</span>}
+          {data?.built_in && endsTurn && (
+            <button
+              type="button"
+              className="text-start underline decoration-line underline-offset-3 hover:text-text"
+              onClick={onExplainModel}
+            >
+              Answered by the tiny built-in model
+            </button>
+          )}
+          {endsTurn && (
+            <span className="message-actions first:-ms-2">
+              {text && <CopyButton label="Copy answer" text={() => text} />}
+              {message.status !== "failed" && (
+                <IconButton label="Retry" onClick={() => onRetry(message)}>
+                  <RetryIcon width={16} height={16} />
+                </IconButton>
+              )}
+              <Siblings message={message} />
+              <When iso={message.timestamp} />
+            </span>
+          )}
+        </div>
+      )}
+    </article>
+  );
+}
+
+function Siblings({ message }: { message: Message }) {
+  const { siblings, id } = message;
+  const position = siblings.indexOf(id) + 1;
+  if (siblings.length < 2 || position === 0) return null;
+  return (
+    <span className="px-1">
+      {position} / {siblings.length}
+    </span>
+  );
+}
+
+function When({ iso }: { iso: string }) {
+  return (
+    <time dateTime={iso} title={exactTime(iso)} className="px-1">
+      {shortTime(iso)}
+    </time>
+  );
+}
+
+/** How an answer ended when it did not simply end well. */
+function Outcome({
+  message,
+  hasText,
+  canRetry,
+  onRetry,
+}: {
+  message: Message;
+  hasText: boolean;
+  canRetry: boolean;
+  onRetry: (message: Message) => void;
+}) {
+  const { status, additional_data: data } = message;
+  if (status === "cancelled" || status === "interrupted") {
+    return (
+      <p className="mt-2 text-muted text-sm">
+        {status === "cancelled" ? "Stopped" : "Interrupted"}
+        {hasText ? ". What was written is kept." : " before anything was written."}
+      </p>
+    );
+  }
+  if (status !== "failed") return null;
+  return (
+    <div className="mt-2 flex animate-appear flex-wrap items-start gap-x-3 gap-y-2 rounded-xl bg-danger-bg px-4 py-3 text-sm">
+      <AlertIcon width={18} height={18} className="mt-px shrink-0 text-danger" />
+      <div className="min-w-48 flex-1 [overflow-wrap:anywhere]">
+        <p className="font-medium text-danger">The answer could not be finished</p>
+        <p>
+          {data?.error?.detail ?? "The model stopped unexpectedly."}
+          {hasText && " What was written is kept."}
+        </p>
+      </div>
+      {canRetry && <Button onClick={() => onRetry(message)}>Retry</Button>}
+    </div>
+  );
+}
+
+function Reasoning({ text }: { text: string }) {
+  return (
+    <details className="group/reasoning mb-3 text-muted text-sm">
+      <summary className="flex w-fit list-none items-center gap-1 rounded-control py-1 pe-2 hover:text-text">
+        <ChevronIcon
+          width={16}
+          height={16}
+          className="-rotate-90 group-open/reasoning:rotate-0 rtl:rotate-90"
+        />
+        Reasoning
+      </summary>
+      <div dir="auto" className="whitespace-pre-wrap border-line border-s-2 ps-4 [overflow-wrap:anywhere]">
+        {text}
+      </div>
+    </details>
+  );
+}

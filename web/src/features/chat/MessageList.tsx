@@ -1,0 +1,177 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "react";
+import { useActivity } from "@/api/activityStore";
+import { loadOlder } from "@/api/conversationService";
+import type { RunData } from "@/api/frames";
+import type { Branch } from "@/api/messageList";
+import type { Waiting } from "@/api/outbox";
+import { useStreams } from "@/api/streamStore";
+import type { Message } from "@/api/types";
+import { cx } from "@/ui/cx";
+import { DownIcon } from "@/ui/icons";
+import { useDelayed } from "@/util/useDelayed";
+import { MessageItem, WaitingMessage } from "./MessageItem";
+import { buildRows, type Row } from "./rows";
+import { StatusRow } from "./StatusRow";
+import { ToolCard } from "./ToolCard";
+import { useFollow } from "./useFollow";
+
+/** Rows from the top at which older messages are fetched. */
+const LOAD_AHEAD = 6;
+
+export default function MessageList({
+  conversationId,
+  branch,
+  waiting,
+  run,
+  active,
+  modelLabel,
+  onRetry,
+  onExplainModel,
+}: {
+  conversationId: string | null;
+  branch: Branch;
+  waiting: Waiting[];
+  run: RunData | undefined;
+  active: boolean;
+  modelLabel: string | null;
+  onRetry: (message: Message) => void;
+  onExplainModel: () => void;
+}) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const phase = useActivity(({ phases }) => (conversationId ? phases[conversationId] : undefined));
+  const offline = useActivity(({ connection }) => connection !== "open");
+  const speaking = useStreams(({ texts }) =>
+    Object.keys(texts)
+      .filter((id) => texts[Number(id)]?.text || texts[Number(id)]?.reasoning)
+      .join(),
+  );
+
+  const rows = useMemo(() => {
+    const streaming = new Set(speaking.split(","));
+    return buildRows(branch.messages, waiting, {
+      active,
+      hasText: ({ id, content }) => content !== "" || streaming.has(String(id)),
+    });
+  }, [branch.messages, waiting, active, speaking]);
+
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => estimate(rows[index]),
+    getItemKey: useCallback((index: number) => rows[index]?.key ?? index, [rows]),
+    overscan: 6,
+    gap: 16,
+    paddingStart: 24,
+    paddingEnd: 24,
+    // Older messages come in above without moving what is being read.
+    anchorTo: "end",
+  });
+  const { far, toEnd, handlers } = useFollow(scroller, list.getTotalSize());
+
+  // What one says oneself is always shown.
+  const lastWaiting = waiting.at(-1)?.client_message_id;
+  useLayoutEffect(() => {
+    if (lastWaiting) toEnd();
+  }, [lastWaiting, toEnd]);
+
+  const items = list.getVirtualItems();
+  const first = items[0]?.index ?? 0;
+  const nearTop = branch.hasOlder && rows.length > 0 && first < LOAD_AHEAD;
+  useEffect(() => {
+    if (nearTop && conversationId) void loadOlder(conversationId).catch(() => undefined);
+  }, [nearTop, conversationId]);
+
+  const late = useDelayed(waiting.length > 0, 1_500);
+  const previous = rows.at(-2);
+  const writing =
+    previous?.kind === "message" &&
+    previous.message.role === "assistant" &&
+    previous.message.status === "streaming";
+  const usingTool = previous?.kind === "tool" && previous.result === null;
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      <section
+        ref={scroller}
+        aria-label="Messages"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        {...handlers}
+        className="@container h-full overflow-y-auto overflow-x-hidden overscroll-contain [overflow-anchor:none] -outline-offset-2"
+      >
+        <div className="relative w-full" style={{ height: list.getTotalSize() }}>
+          {items.map((item) => {
+            const row = rows[item.index];
+            if (!row) return null;
+            return (
+              <div
+                key={item.key}
+                data-index={item.index}
+                ref={list.measureElement}
+                className={cx("absolute inset-x-0 top-0", isLatest(rows, item.index) && "latest")}
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                <div className="mx-auto w-full max-w-measure px-4 @min-[48rem]:px-0">
+                  {row.kind === "message" && (
+                    <MessageItem
+                      message={row.message}
+                      endsTurn={row.endsTurn}
+                      onRetry={onRetry}
+                      onExplainModel={onExplainModel}
+                    />
+                  )}
+                  {row.kind === "tool" && <ToolCard call={row.call} result={row.result} />}
+                  {row.kind === "waiting" && <WaitingMessage entry={row.entry} late={late || offline} />}
+                  {row.kind === "omitted" && <Omitted />}
+                  {row.kind === "status" && (
+                    <StatusRow run={run} phase={phase} writing={writing || usingTool} subject={modelLabel} />
+                  )}
+                </div>
+              </div>
+            );
+          })}
+        </div>
+      </section>
+      {far && (
+        <button
+          type="button"
+          onClick={toEnd}
+          className="absolute bottom-3 left-1/2 inline-flex h-9 -translate-x-1/2 animate-appear items-center gap-1.5 rounded-full border border-line bg-raised ps-3 pe-4 text-sm shadow-float hover:bg-panel touch:h-10"
+        >
+          <DownIcon width={16} height={16} />
+          To the latest
+        </button>
+      )}
+    </div>
+  );
+}
+
+function isLatest(rows: Row[], index: number): boolean {
+  const row = rows[index];
+  return index === rows.length - 1 && row?.kind === "message" && row.message.role === "assistant";
+}
+
+/** A first guess of a row's height; the real one is measured when it is shown. */
+function estimate(row: Row | undefined): number {
+  switch (row?.kind) {
+    case "message":
+      return 72 + Math.ceil(row.message.content.length / 80) * 24;
+    case "waiting":
+      return 96;
+    case "tool":
+      return 42;
+    default:
+      return 32;
+  }
+}
+
+function Omitted() {
+  return (
+    <div className="flex items-center gap-3 py-1 text-muted text-sm">
+      <span className="h-px flex-1 bg-line" />
+      Earlier messages were not sent to the model
+      <span className="h-px flex-1 bg-line" />
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+import type { RunData, TypingData } from "@/api/frames";
+import { useDelayed } from "@/util/useDelayed";
+
+/** What the assistant is doing while there is nothing to read yet. */
+export function StatusRow({
+  run,
+  phase,
+  writing,
+  subject,
+}: {
+  run: RunData | undefined;
+  phase: TypingData | undefined;
+  /** Text is arriving: the text itself says enough. */
+  writing: boolean;
+  /** The model that is thinking, for the detail after a while. */
+  subject: string | null;
+}) {
+  const state = run?.state === "awaiting_approval" ? "approval" : (phase?.state ?? run?.state ?? "thinking");
+  const late = useDelayed(!writing, 3_000);
+  return (
+    <div className="flex h-8 items-center gap-2.5 text-muted" data-state={writing ? "writing" : state}>
+      <span aria-hidden="true" className="size-2 animate-quiet rounded-full bg-accent" />
+      {!writing && (
+        <span>
+          {label(state, phase?.detail)}
+          {late && <span className="animate-appear text-sm"> {detail(state, phase?.detail, subject)}</span>}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function label(state: string, what: string | null | undefined): string {
+  if (state === "approval") return "Waiting for approval";
+  if (state === "tool") return what ? `Using ${what.replaceAll("_", " ")}…` : "Using a tool…";
+  return "AI is thinking…";
+}
+
+function detail(state: string, what: string | null | undefined, subject: string | null): string {
+  if (state === "queued") return "Waiting for its turn";
+  if (state === "approval" || state === "tool") return "";
+  return what ?? (subject ? `Reading the conversation with ${subject}` : "Reading the conversation");
+}

@@ -1,0 +1,117 @@
+import { useState } from "react";
+import { useActivity } from "@/api/activityStore";
+import type { Message, ToolState } from "@/api/types";
+import { CopyButton } from "@/ui/CopyButton";
+import { cx } from "@/ui/cx";
+import { ChevronIcon, ToolIcon } from "@/ui/icons";
+
+const OUTCOME: Record<ToolState, (name: string) => string> = {
+  intended: (name) => `Using ${name}…`,
+  running: (name) => `Using ${name}…`,
+  succeeded: (name) => `Used ${name}`,
+  failed: (name) => `${name} failed`,
+  denied: (name) => `${name} was not allowed`,
+  unknown: (name) => `${name}: outcome unknown`,
+};
+
+/** One call of a tool with its result, as a line that opens. */
+export function ToolCard({ call, result }: { call: Message | null; result: Message | null }) {
+  const [open, setOpen] = useState(false);
+  const data = call?.additional_data;
+  const callId = data?.call_id ?? result?.additional_data?.call_id ?? "";
+  const live = useActivity(({ tools }) => tools[callId]);
+  const state = settled(result) ?? live ?? data?.state ?? "running";
+  const name = (call?.tool_name ?? result?.tool_name ?? "tool").replaceAll("_", " ");
+  const args = data?.arguments ?? call?.content;
+  const busy = state === "running" || state === "intended";
+
+  return (
+    <section
+      className="tool-card max-w-full rounded-xl border border-line text-sm"
+      aria-label={`Tool: ${name}`}
+    >
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        className="flex min-h-10 w-full items-center gap-2.5 rounded-xl px-3 py-2 text-start text-muted hover:bg-hover"
+      >
+        <ToolIcon
+          width={16}
+          height={16}
+          className={cx("shrink-0", busy && "animate-quiet text-accent", state === "failed" && "text-danger")}
+        />
+        <span className="shrink-0 font-medium text-text first-letter:uppercase">{OUTCOME[state](name)}</span>
+        <span className="min-w-0 flex-1 truncate" dir="auto">
+          {subject(args)}
+        </span>
+        <ChevronIcon width={16} height={16} className={cx("shrink-0", open && "rotate-180")} />
+      </button>
+      {open && (
+        <div className="animate-appear space-y-3 px-3 pt-1 pb-3">
+          {state === "unknown" && (
+            <p className="text-warning">
+              The server stopped during this call. It may or may not have taken effect; it was not repeated.
+            </p>
+          )}
+          <Part label="Arguments" text={pretty(args)} />
+          {result && <Part label="Result" text={pretty(result.content)} />}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Part({ label, text }: { label: string; text: string }) {
+  return (
+    <div>
+      <div className="flex h-8 items-center justify-between text-muted">
+        {label}
+        <CopyButton label={`Copy ${label.toLowerCase()}`} text={() => text} />
+      </div>
+      <pre
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        dir="auto"
+        className="max-h-80 overflow-auto whitespace-pre-wrap break-words rounded-control bg-code px-3 py-2 font-mono"
+      >
+        {text || "(empty)"}
+      </pre>
+    </div>
+  );
+}
+
+function settled(result: Message | null): ToolState | null {
+  switch (result?.tool_success) {
+    case "true":
+      return "succeeded";
+    case "false":
+      return "failed";
+    case "unknown":
+      return "unknown";
+    default:
+      return null;
+  }
+}
+
+function parsed(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function pretty(value: unknown): string {
+  const content = parsed(value);
+  return typeof content === "string" ? content : (JSON.stringify(content, null, 2) ?? "");
+}
+
+/** What the call is about, in a few words: its first plain argument. */
+function subject(args: unknown): string {
+  const value = parsed(args);
+  if (typeof value !== "object" || value === null) return "";
+  const first = Object.values(value).find((each) => typeof each === "string" || typeof each === "number");
+  return first === undefined ? "" : String(first).slice(0, 120);
+}

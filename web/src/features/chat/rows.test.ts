@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import type { Waiting } from "@/api/outbox";
+import { message } from "@/api/testData";
+import type { Message } from "@/api/types";
+import { buildRows, type Row } from "./rows";
+
+const hasText = ({ content }: Message) => content !== "";
+const build = (messages: Message[], active = false, waiting: Waiting[] = []) =>
+  buildRows(messages, waiting, { active, hasText });
+const kinds = (rows: Row[]) => rows.map(({ kind, key }) => `${kind} ${key}`);
+
+const question = message({ id: 1, role: "user", message_type: "user_input", content: "?" });
+const silent = message({ id: 2 });
+const call = (id: number, call_id: string) =>
+  message({ id, message_type: "tool_call", tool_name: "calculator", additional_data: { call_id } });
+const result = (id: number, call_id: string) =>
+  message({
+    id,
+    role: "tool",
+    message_type: "tool_result",
+    tool_success: "true",
+    additional_data: { call_id },
+  });
+const waiting: Waiting = {
+  client_message_id: "u-1",
+  content: "hi",
+  time_zone: "UTC",
+  conversation_id: "c1",
+  user_id: 1,
+  tab: "t",
+  created_at: 0,
+};
+
+describe("rows", () => {
+  it("pair calls with their results, whatever their order", () => {
+    const rows = build([
+      question,
+      silent,
+      call(3, "a"),
+      call(4, "b"),
+      result(5, "b"),
+      result(6, "a"),
+      message({ id: 7, content: "Done" }),
+    ]);
+    expect(kinds(rows)).toEqual(["message m1", "tool m3", "tool m4", "message m7"]);
+    expect(rows[1]).toMatchObject({ call: { id: 3 }, result: { id: 6 } });
+    expect(rows[2]).toMatchObject({ call: { id: 4 }, result: { id: 5 } });
+  });
+
+  it("show a result whose call is not loaded", () => {
+    expect(kinds(build([result(5, "x")]))).toEqual(["tool m5"]);
+  });
+
+  it("hide an answer with nothing to read, but never one that failed or was stopped", () => {
+    const queued = message({ id: 3, status: "streaming" });
+    expect(kinds(build([question, silent, queued], true))).toEqual(["message m1", "status status"]);
+    const failed = message({ id: 3, status: "failed" });
+    const stopped = message({ id: 4, status: "cancelled" });
+    expect(kinds(build([question, failed, stopped]))).toEqual(["message m1", "message m3", "message m4"]);
+  });
+
+  it("carry the actions on the last answer of each turn, once it has ended", () => {
+    const messages = [
+      question,
+      message({ id: 2, content: "a" }),
+      message({ id: 3, content: "b" }),
+      message({ id: 4, role: "user", message_type: "user_input", content: "?" }),
+      message({ id: 5, content: "c" }),
+    ];
+    const ending = (active: boolean) =>
+      build(messages, active).flatMap((row) =>
+        row.kind === "message" && row.endsTurn ? [row.message.id] : [],
+      );
+    expect(ending(false)).toEqual([3, 5]);
+    expect(ending(true)).toEqual([3]);
+  });
+
+  it("show a waiting message once, under one key before and after it is stored", () => {
+    expect(kinds(build([], false, [waiting]))).toEqual(["waiting u-1"]);
+    const stored = { ...question, client_message_id: "u-1" };
+    expect(kinds(build([stored], false, [waiting]))).toEqual(["message u-1"]);
+  });
+
+  it("mark where the model's view began, as the latest answer tells it", () => {
+    const cut = (id: number, omitted_before: number) =>
+      message({ id, content: "x", additional_data: { context: { omitted_before } } });
+    expect(kinds(build([question, cut(2, 1), cut(3, 2)]))).toEqual([
+      "message m1",
+      "omitted omitted-2",
+      "message m2",
+      "message m3",
+    ]);
+  });
+});

@@ -1,0 +1,14 @@
+import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+import { App } from "./App";
+
+const root = createRootRoute({ component: App, notFoundComponent: () => null });
+const start = createRoute({ getParentRoute: () => root, path: "/" });
+const conversation = createRoute({ getParentRoute: () => root, path: "/c/$conversationId" });
+
+export const router = createRouter({ routeTree: root.addChildren([start, conversation]) });
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,35 @@
+import { Dialog as BaseDialog } from "@base-ui/react/dialog";
+import type { ReactNode } from "react";
+import { IconButton } from "./Button";
+import { cx } from "./cx";
+import { BACKDROP, POPUP } from "./dialogStyles";
+import { CloseIcon } from "./icons";
+
+export function Dialog({
+  onClose,
+  title,
+  wide = false,
+  children,
+}: {
+  onClose: () => void;
+  title: string;
+  wide?: boolean;
+  children: ReactNode;
+}) {
+  return (
+    <BaseDialog.Root open onOpenChange={(next) => !next && onClose()}>
+      <BaseDialog.Portal>
+        <BaseDialog.Backdrop className={BACKDROP} />
+        <BaseDialog.Popup className={cx(POPUP, wide ? "max-w-2xl" : "max-w-md")}>
+          <div className="flex items-center justify-between gap-4 py-3 ps-6 pe-3">
+            <BaseDialog.Title className="font-semibold text-lg">{title}</BaseDialog.Title>
+            <BaseDialog.Close render={<IconButton label="Close" />}>
+              <CloseIcon />
+            </BaseDialog.Close>
+          </div>
+          <div className="min-h-0 overflow-y-auto px-6 pb-6">{children}</div>
+        </BaseDialog.Popup>
+      </BaseDialog.Portal>
+    </BaseDialog.Root>
+  );
+}

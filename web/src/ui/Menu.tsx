@@ -1,0 +1,46 @@
+import { cloneElement, lazy, type ReactElement, type ReactNode, Suspense, useState } from "react";
+
+export type MenuEntry =
+  | { kind: "item"; label: string; icon?: ReactNode; danger?: boolean; onSelect: () => void }
+  | {
+      kind: "choice";
+      label: string;
+      value: string;
+      options: { value: string; label: string; detail?: string }[];
+      onSelect: (value: string) => void;
+    }
+  | { kind: "label"; text: string }
+  | { kind: "separator" };
+
+export interface MenuProps {
+  /** The button that opens it. */
+  trigger: ReactElement<Record<string, unknown>>;
+  entries: () => MenuEntry[];
+  align?: "start" | "end";
+  side?: "top" | "bottom";
+}
+
+const loadPopup = () => import("./MenuPopup");
+const MenuPopup = lazy(loadPopup);
+
+/**
+ * A menu behind a button. Until it is opened for the first time it is only that button: a list of
+ * hundreds of rows has a menu in each, and the code for them is a fifth of the page's.
+ */
+export function Menu(props: MenuProps) {
+  const [used, setUsed] = useState(false);
+  const prepare = () => void loadPopup();
+  const closed = cloneElement(props.trigger, {
+    "aria-haspopup": "menu",
+    "aria-expanded": false,
+    onPointerEnter: prepare,
+    onFocus: prepare,
+    onClick: () => setUsed(true),
+  });
+  if (!used) return closed;
+  return (
+    <Suspense fallback={closed}>
+      <MenuPopup {...props} />
+    </Suspense>
+  );
+}
