@@ -64,7 +64,13 @@ mod tests {
     fn order_of_keys_does_not_matter_and_values_do() {
         let one = json!({"b": [1, {"z": null, "a": "é"}], "a": true});
         assert_eq!(canonical(&one), r#"{"a":true,"b":[1,{"a":"é","z":null}]}"#);
-        assert_ne!(arguments_hash("t", &json!({"a": 1})), arguments_hash("t", &json!({"a": 2})));
-        assert_ne!(arguments_hash("t", &json!({})), arguments_hash("u", &json!({})));
+        assert_ne!(
+            arguments_hash("t", &json!({"a": 1})),
+            arguments_hash("t", &json!({"a": 2}))
+        );
+        assert_ne!(
+            arguments_hash("t", &json!({})),
+            arguments_hash("u", &json!({}))
+        );
     }
 }

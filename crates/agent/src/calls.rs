@@ -20,9 +20,18 @@ pub(crate) fn ready(raw: Vec<RawToolCall>, ids: &dyn Ids) -> Vec<NewCall> {
             NewCall {
                 call: ToolCall {
                     call_id,
-                    provider_id: if own { call_id.to_string() } else { raw.provider_id },
+                    provider_id: if own {
+                        call_id.to_string()
+                    } else {
+                        raw.provider_id
+                    },
                     // Names go into columns and cards: a wild one is cut, and then simply unknown.
-                    name: raw.name.chars().filter(|c| !c.is_control()).take(64).collect(),
+                    name: raw
+                        .name
+                        .chars()
+                        .filter(|c| !c.is_control())
+                        .take(64)
+                        .collect(),
                     arguments,
                 },
                 approval_id: ApprovalId::new(ids),
@@ -54,7 +63,9 @@ fn contains_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(contains_nul),
-        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || contains_nul(value)),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| key.contains('\0') || contains_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -31,14 +31,21 @@ pub struct Context {
 /// UTF-8 bytes of history worth loading for a model.
 #[must_use]
 pub fn history_bytes(info: &ModelInfo) -> usize {
-    info.context_window.saturating_mul(BYTES_PER_TOKEN + 1).max(16 * 1_024)
+    info.context_window
+        .saturating_mul(BYTES_PER_TOKEN + 1)
+        .max(16 * 1_024)
 }
 
 /// `history` is the branch up to the newest message that counts, oldest first; `cut` says that it
 /// had to be cut already when it was loaded.
 #[must_use]
 pub fn build(info: &ModelInfo, tools: &[ToolSpec], history: &[Message], cut: bool) -> Context {
-    let system = if info.built_in { SYSTEM_BUILT_IN } else { SYSTEM }.to_owned();
+    let system = if info.built_in {
+        SYSTEM_BUILT_IN
+    } else {
+        SYSTEM
+    }
+    .to_owned();
     let turns = turns(history);
     let reserved = tokens(system.len()) + tool_tokens(tools) + output_tokens(info);
     let budget = info.context_window.saturating_sub(reserved);
@@ -54,8 +61,16 @@ pub fn build(info: &ModelInfo, tools: &[ToolSpec], history: &[Message], cut: boo
     }
     let omitted = first > 0 || cut;
     let omitted_before = turns.get(first).filter(|_| omitted).map(|turn| turn.first);
-    let messages = turns.into_iter().skip(first).flat_map(|turn| turn.messages).collect();
-    Context { system, messages, omitted_before }
+    let messages = turns
+        .into_iter()
+        .skip(first)
+        .flat_map(|turn| turn.messages)
+        .collect();
+    Context {
+        system,
+        messages,
+        omitted_before,
+    }
 }
 
 /// Tokens kept free for the answer.
@@ -69,7 +84,10 @@ fn tokens(bytes: usize) -> usize {
 }
 
 fn tool_tokens(tools: &[ToolSpec]) -> usize {
-    tools.iter().map(|t| tokens(t.name.len() + t.description.len() + t.schema.to_string().len())).sum()
+    tools
+        .iter()
+        .map(|t| tokens(t.name.len() + t.description.len() + t.schema.to_string().len()))
+        .sum()
 }
 
 /// A user's message with everything up to the next one: left out as a whole or not at all, so that
@@ -87,7 +105,11 @@ fn turns(history: &[Message]) -> Vec<Turn> {
         let starts = message.message_type == MessageType::UserInput || turns.is_empty();
         if starts {
             close(turns.last_mut(), &mut open);
-            let turn = Turn { first: message.id, messages: Vec::new(), tokens: 0 };
+            let turn = Turn {
+                first: message.id,
+                messages: Vec::new(),
+                tokens: 0,
+            };
             turns.push(turn);
         }
         if let Some(turn) = turns.last_mut() {
@@ -105,7 +127,10 @@ fn add(turn: &mut Turn, message: &Message, open: &mut Vec<CallId>) {
         MessageType::UserInput => turn.messages.push(ModelMessage::User(text)),
         MessageType::AssistantResponse => {
             if !text.is_empty() || message.status == domain::MessageStatus::Complete {
-                turn.messages.push(ModelMessage::Assistant { text, calls: Vec::new() });
+                turn.messages.push(ModelMessage::Assistant {
+                    text,
+                    calls: Vec::new(),
+                });
             }
         }
         MessageType::ToolCall => {
@@ -115,11 +140,16 @@ fn add(turn: &mut Turn, message: &Message, open: &mut Vec<CallId>) {
                 calls.push(call);
             } else {
                 let text = String::new();
-                turn.messages.push(ModelMessage::Assistant { text, calls: vec![call] });
+                turn.messages.push(ModelMessage::Assistant {
+                    text,
+                    calls: vec![call],
+                });
             }
         }
         MessageType::ToolResult => {
-            let Some(call_id) = call_id_of(message) else { return };
+            let Some(call_id) = call_id_of(message) else {
+                return;
+            };
             open.retain(|id| *id != call_id);
             turn.messages.push(ModelMessage::ToolResult {
                 provider_id: call_id.to_string(),
@@ -172,7 +202,12 @@ pub fn shortened(text: &str, max: usize) -> String {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}\n[shortened: {} of {} bytes shown]", &text[..end], end, text.len())
+    format!(
+        "{}\n[shortened: {} of {} bytes shown]",
+        &text[..end],
+        end,
+        text.len()
+    )
 }
 
 #[cfg(test)]
@@ -244,7 +279,10 @@ mod tests {
             context.messages,
             vec![
                 ModelMessage::User("time?".into()),
-                ModelMessage::Assistant { text: String::new(), calls: vec![expected_call] },
+                ModelMessage::Assistant {
+                    text: String::new(),
+                    calls: vec![expected_call]
+                },
                 ModelMessage::ToolResult {
                     provider_id: call.to_string(),
                     name: String::new(),
@@ -261,13 +299,20 @@ mod tests {
         let history: Vec<Message> = (0..40)
             .map(|n| {
                 let kind = [MessageType::UserInput, MessageType::AssistantResponse];
-                message(n + 1, kind[usize::try_from(n % 2).unwrap()], &"x".repeat(300))
+                message(
+                    n + 1,
+                    kind[usize::try_from(n % 2).unwrap()],
+                    &"x".repeat(300),
+                )
             })
             .collect();
         let context = build(&info(1_024), &[], &history, false);
         let first = context.omitted_before.expect("something was left out");
         assert_eq!(first.0 % 2, 1, "a whole turn begins with its user message");
-        assert_eq!(context.messages.len(), usize::try_from(40 - first.0 + 1).unwrap());
+        assert_eq!(
+            context.messages.len(),
+            usize::try_from(40 - first.0 + 1).unwrap()
+        );
         assert!(context.messages.len() < 40 && context.messages.len() >= 2);
     }
 

@@ -19,7 +19,10 @@ pub struct Lease {
 
 impl Default for Lease {
     fn default() -> Self {
-        Self { start: Instant::now(), renewed: AtomicU64::new(0) }
+        Self {
+            start: Instant::now(),
+            renewed: AtomicU64::new(0),
+        }
     }
 }
 

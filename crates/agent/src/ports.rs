@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::todo::Command;
-use domain::{CallId, Clock, ConversationId, FinishReason, RunId, ToolClass, ToolPolicy, Usage, UserId};
+use domain::{
+    CallId, Clock, ConversationId, FinishReason, RunId, ToolClass, ToolPolicy, Usage, UserId,
+};
 use futures::Stream;
 use serde_json::Value;
 
@@ -32,9 +34,16 @@ pub struct ModelInfo {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelMessage {
     User(String),
-    Assistant { text: String, calls: Vec<domain::ToolCall> },
+    Assistant {
+        text: String,
+        calls: Vec<domain::ToolCall>,
+    },
     /// `content` is JSON text, already shortened.
-    ToolResult { provider_id: String, name: String, content: String },
+    ToolResult {
+        provider_id: String,
+        name: String,
+        content: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -75,13 +84,19 @@ pub struct RawToolCall {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelChunk {
     /// The request waits for a place (built-in engine): shown to the user.
-    Queued { ahead: usize },
+    Queued {
+        ahead: usize,
+    },
     Text(String),
     Reasoning(String),
     /// A piece of a call's arguments, for display only.
     ToolArguments(String),
     /// The last chunk. A stream that ends without one was cut: [`ModelErrorKind::Interrupted`].
-    End { calls: Vec<RawToolCall>, finish: FinishReason, usage: Usage },
+    End {
+        calls: Vec<RawToolCall>,
+        finish: FinishReason,
+        usage: Usage,
+    },
 }
 
 pub type ModelStream = Pin<Box<dyn Stream<Item = Result<ModelChunk, ModelError>> + Send>>;
@@ -123,7 +138,11 @@ pub struct ModelError {
 impl ModelError {
     #[must_use]
     pub fn new(kind: ModelErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after_ms: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            retry_after_ms: None,
+        }
     }
 }
 
@@ -150,8 +169,12 @@ impl ModelErrorKind {
     pub fn transient(self) -> bool {
         matches!(
             self,
-            Self::Unreachable | Self::RateLimited | Self::Upstream | Self::Interrupted
-                | Self::Stalled | Self::Protocol
+            Self::Unreachable
+                | Self::RateLimited
+                | Self::Upstream
+                | Self::Interrupted
+                | Self::Stalled
+                | Self::Protocol
         )
     }
 }
@@ -200,7 +223,9 @@ pub struct ToolError {
 impl ToolError {
     #[must_use]
     pub fn new(detail: impl Into<String>) -> Self {
-        Self { detail: detail.into() }
+        Self {
+            detail: detail.into(),
+        }
     }
 }
 
@@ -230,8 +255,13 @@ pub struct Toolbox {
 impl Toolbox {
     #[must_use]
     pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
-        let by_name = tools.into_iter().map(|tool| (tool.spec().name.clone(), tool)).collect();
-        Self { tools: Arc::new(by_name) }
+        let by_name = tools
+            .into_iter()
+            .map(|tool| (tool.spec().name.clone(), tool))
+            .collect();
+        Self {
+            tools: Arc::new(by_name),
+        }
     }
 
     #[must_use]

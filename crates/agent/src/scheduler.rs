@@ -38,7 +38,14 @@ struct Driven {
 impl Scheduler {
     #[must_use]
     pub fn new(deps: Deps, bus: Arc<dyn Bus>, node: NodeId, alone: bool) -> Self {
-        Self { deps, bus, node, alone, active: HashMap::new(), drivers: JoinSet::new() }
+        Self {
+            deps,
+            bus,
+            node,
+            alone,
+            active: HashMap::new(),
+            drivers: JoinSet::new(),
+        }
     }
 
     /// Runs until `drain`; then takes nothing new, gives running steps until `deadline`, hands the
@@ -90,7 +97,12 @@ impl Scheduler {
         }
         let claimed_at = Instant::now();
         let max = i64::try_from(free).unwrap_or(i64::MAX);
-        match self.deps.store.claim(self.node, self.deps.clock.now(), max, recover).await {
+        match self
+            .deps
+            .store
+            .claim(self.node, self.deps.clock.now(), max, recover)
+            .await
+        {
             Ok(runs) => {
                 for run in runs {
                     self.start(run, claimed_at);
@@ -101,7 +113,10 @@ impl Scheduler {
     }
 
     fn start(&mut self, run: Run, claimed_at: Instant) {
-        let fence = Fence { run_id: run.run_id, fence: run.fence };
+        let fence = Fence {
+            run_id: run.run_id,
+            fence: run.fence,
+        };
         let stop = Stop::default();
         if let Some(old) = self.active.insert(run.run_id, stop.clone()) {
             // The same run with a newer fence: the old driver can write nothing any more.
@@ -109,13 +124,20 @@ impl Scheduler {
         }
         let deps = self.deps.clone();
         self.drivers.spawn(async move {
-            let driven = AssertUnwindSafe(drive(deps, run, claimed_at, stop)).catch_unwind().await;
-            Driven { fence, panicked: driven.is_err() }
+            let driven = AssertUnwindSafe(drive(deps, run, claimed_at, stop))
+                .catch_unwind()
+                .await;
+            Driven {
+                fence,
+                panicked: driven.is_err(),
+            }
         });
     }
 
     async fn on_driven(&mut self, driven: Option<Driven>) {
-        let Some(Driven { fence, panicked }) = driven else { return };
+        let Some(Driven { fence, panicked }) = driven else {
+            return;
+        };
         if panicked {
             self.give_up(fence).await;
         }
@@ -153,7 +175,12 @@ impl Scheduler {
             return;
         }
         let sent = Instant::now();
-        match self.deps.store.renew(self.node, self.deps.clock.now()).await {
+        match self
+            .deps
+            .store
+            .renew(self.node, self.deps.clock.now())
+            .await
+        {
             Ok(renewal) => {
                 self.deps.lease.renewed_at(sent);
                 for (run_id, stop) in &self.active {

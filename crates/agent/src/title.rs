@@ -19,17 +19,32 @@ const MAX_OUTPUT_TOKENS: u32 = 40;
 /// Asks for a title when the conversation has one exchange and its title is only its first words.
 /// Every failure leaves the title as it is.
 pub(crate) async fn suggest(deps: &Deps, run: &Run, model: &dyn Model) {
-    let Ok(conversation) = deps.store.conversation(run.user_id, run.conversation_id).await else {
+    let Ok(conversation) = deps
+        .store
+        .conversation(run.user_id, run.conversation_id)
+        .await
+    else {
         return;
     };
     if conversation.title_source != TitleSource::FirstWords {
         return;
     }
-    let Some(head) = conversation.head_message_id else { return };
-    let history = deps.store.history(run.user_id, run.conversation_id, head, 64 * 1_024).await;
-    let Ok((history, false)) = history else { return };
-    let mut questions = history.iter().filter(|m| m.message_type == MessageType::UserInput);
-    let (Some(question), None) = (questions.next(), questions.next()) else { return };
+    let Some(head) = conversation.head_message_id else {
+        return;
+    };
+    let history = deps
+        .store
+        .history(run.user_id, run.conversation_id, head, 64 * 1_024)
+        .await;
+    let Ok((history, false)) = history else {
+        return;
+    };
+    let mut questions = history
+        .iter()
+        .filter(|m| m.message_type == MessageType::UserInput);
+    let (Some(question), None) = (questions.next(), questions.next()) else {
+        return;
+    };
     let Some(answer) = history
         .iter()
         .rev()
@@ -52,10 +67,14 @@ pub(crate) async fn suggest(deps: &Deps, run: &Run, model: &dyn Model) {
         prefill: None,
         max_output_tokens: Some(MAX_OUTPUT_TOKENS),
     };
-    let Ok(Some(text)) = timeout(PATIENCE, ask(model, request)).await else { return };
+    let Ok(Some(text)) = timeout(PATIENCE, ask(model, request)).await else {
+        return;
+    };
     let Some(title) = cleaned(&text) else { return };
-    if let Err(error) =
-        deps.store.suggest_title(run.user_id, run.conversation_id, &title).await
+    if let Err(error) = deps
+        .store
+        .suggest_title(run.user_id, run.conversation_id, &title)
+        .await
     {
         tracing::debug!(%error, "a title was not stored");
     }
@@ -68,7 +87,8 @@ async fn ask(model: &dyn Model, request: ModelRequest) -> Option<String> {
         match chunk.ok()? {
             ModelChunk::Text(piece) => text.push_str(&piece),
             ModelChunk::End { .. } => return Some(text),
-            ModelChunk::Queued { .. } | ModelChunk::Reasoning(_) | ModelChunk::ToolArguments(_) => {}
+            ModelChunk::Queued { .. } | ModelChunk::Reasoning(_) | ModelChunk::ToolArguments(_) => {
+            }
         }
         if text.len() > SHOWN {
             return None;
@@ -82,7 +102,9 @@ fn cleaned(text: &str) -> Option<String> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     let quotes = ['"', '“', '”', '„', '«', '»', '\'', '`', '*', '#'];
     let bare = line.trim_matches(|c: char| quotes.contains(&c) || c.is_whitespace());
-    let bare = bare.trim_end_matches('.').replace(|c: char| c.is_control(), "");
+    let bare = bare
+        .trim_end_matches('.')
+        .replace(|c: char| c.is_control(), "");
     let title = title_from_words(&bare);
     (!title.is_empty()).then_some(title)
 }
@@ -93,7 +115,10 @@ mod tests {
 
     #[test]
     fn titles_are_one_bare_line() {
-        assert_eq!(cleaned("\n\"A run of luck.\"\nmore"), Some("A run of luck".to_owned()));
+        assert_eq!(
+            cleaned("\n\"A run of luck.\"\nmore"),
+            Some("A run of luck".to_owned())
+        );
         assert_eq!(cleaned(" \n \u{7}"), None);
     }
 }

@@ -65,8 +65,10 @@ impl Writer {
     /// A commit that took long means load: rows then hold more text each.
     pub(crate) fn flushed(&mut self, started: Instant) {
         let took = started.elapsed();
-        let (least, most) =
-            (Duration::from_millis(DELTA_EVERY_MS), Duration::from_millis(DELTA_EVERY_LOADED_MS));
+        let (least, most) = (
+            Duration::from_millis(DELTA_EVERY_MS),
+            Duration::from_millis(DELTA_EVERY_LOADED_MS),
+        );
         self.every = (took * 2).clamp(least, most);
         self.next_flush = started + self.every;
     }
@@ -94,7 +96,11 @@ mod tests {
         writer.push(DeltaChannel::Reasoning, "r");
         writer.push(DeltaChannel::Text, "c");
         assert!(writer.due().is_some());
-        let seen: Vec<_> = writer.take().into_iter().map(|d| (d.channel, d.offset, d.text)).collect();
+        let seen: Vec<_> = writer
+            .take()
+            .into_iter()
+            .map(|d| (d.channel, d.offset, d.text))
+            .collect();
         assert_eq!(
             seen,
             vec![

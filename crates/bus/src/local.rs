@@ -28,7 +28,10 @@ struct Feed {
 
 impl Default for LocalBus {
     fn default() -> Self {
-        Self { feeds: Feeds::default(), signals: broadcast::channel(SIGNALS_KEPT).0 }
+        Self {
+            feeds: Feeds::default(),
+            signals: broadcast::channel(SIGNALS_KEPT).0,
+        }
     }
 }
 
@@ -39,8 +42,10 @@ fn locked(feeds: &Feeds) -> MutexGuard<'_, HashMap<UserId, Feed>> {
 
 impl Feed {
     fn push(&mut self, event: &Arc<Event>) {
-        let contiguous =
-            self.tail.back().is_none_or(|last| last.epoch == event.epoch && last.seq + 1 == event.seq);
+        let contiguous = self
+            .tail
+            .back()
+            .is_none_or(|last| last.epoch == event.epoch && last.seq + 1 == event.seq);
         // After a gap the tail starts anew; readers behind it go to the database, which has it all.
         if !contiguous {
             self.tail.clear();
@@ -90,12 +95,21 @@ impl Bus for LocalBus {
             grown: watch::channel(()).0,
         });
         let grown = feed.grown.subscribe();
-        let registration = Registration { feeds: Arc::clone(&self.feeds), user_id };
-        Box::new(UserSubscription { signals, grown: Some(grown), registration })
+        let registration = Registration {
+            feeds: Arc::clone(&self.feeds),
+            user_id,
+        };
+        Box::new(UserSubscription {
+            signals,
+            grown: Some(grown),
+            registration,
+        })
     }
 
     fn signals(&self) -> Box<dyn Subscription> {
-        Box::new(SignalSubscription { signals: self.signals.subscribe() })
+        Box::new(SignalSubscription {
+            signals: self.signals.subscribe(),
+        })
     }
 
     fn tail(&self, user_id: UserId, epoch: i64, seq: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
@@ -119,7 +133,9 @@ impl Drop for UserSubscription {
     fn drop(&mut self) {
         let mut feeds = locked(&self.registration.feeds);
         self.grown = None;
-        if feeds.get(&self.registration.user_id).is_some_and(|feed| feed.grown.receiver_count() == 0)
+        if feeds
+            .get(&self.registration.user_id)
+            .is_some_and(|feed| feed.grown.receiver_count() == 0)
         {
             feeds.remove(&self.registration.user_id);
         }
@@ -141,7 +157,9 @@ fn concerns(signal: &Signal, user: UserId) -> bool {
 impl Subscription for UserSubscription {
     async fn wake(&mut self) -> Wake {
         let user_id = self.registration.user_id;
-        let Some(grown) = self.grown.as_mut() else { return Wake::Lagged };
+        let Some(grown) = self.grown.as_mut() else {
+            return Wake::Lagged;
+        };
         loop {
             tokio::select! {
                 changed = grown.changed() => match changed {
@@ -198,7 +216,8 @@ mod tests {
     }
 
     fn seqs(bus: &LocalBus, after: i64) -> Option<Vec<i64>> {
-        bus.tail(USER, 1, after, 10).map(|events| events.iter().map(|e| e.seq).collect())
+        bus.tail(USER, 1, after, 10)
+            .map(|events| events.iter().map(|e| e.seq).collect())
     }
 
     #[tokio::test]

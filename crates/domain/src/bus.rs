@@ -11,16 +11,31 @@ use crate::{ConversationId, Event, RunId, SessionId, UserId};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
     /// Sessions ended: sockets that belong to them close. `None` means all of the user's.
-    SessionsEnded { user_id: UserId, session_id: Option<SessionId>, except: Option<SessionId> },
-    AccountDeleted { user_id: UserId },
+    SessionsEnded {
+        user_id: UserId,
+        session_id: Option<SessionId>,
+        except: Option<SessionId>,
+    },
+    AccountDeleted {
+        user_id: UserId,
+    },
     /// Role changed, account disabled, or another process wrote to the database: look again.
-    Recheck { user_id: Option<UserId> },
+    Recheck {
+        user_id: Option<UserId>,
+    },
     /// Somebody is typing on another device. Not stored.
-    Typing { user_id: UserId, conversation_id: Option<ConversationId>, from: SessionId, state: String },
+    Typing {
+        user_id: UserId,
+        conversation_id: Option<ConversationId>,
+        from: SessionId,
+        state: String,
+    },
     /// A run wants an owner.
     RunQueued,
     /// Stop was recorded.
-    RunCancelled { run_id: RunId },
+    RunCancelled {
+        run_id: RunId,
+    },
     /// No new work; sockets are told.
     Draining,
 }

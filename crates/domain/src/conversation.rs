@@ -157,6 +157,9 @@ mod tests {
 
     #[test]
     fn text_without_spaces_is_cut_at_the_limit() {
-        assert_eq!(title_from_words(&"語".repeat(100)), format!("{}…", "語".repeat(60)));
+        assert_eq!(
+            title_from_words(&"語".repeat(100)),
+            format!("{}…", "語".repeat(60))
+        );
     }
 }

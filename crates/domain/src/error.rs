@@ -11,7 +11,11 @@ pub enum StoreError {
     NotFound,
     /// The conversation already has an active run.
     #[error("run {run_id} of this conversation is still {}", state.as_str())]
-    RunActive { run_id: RunId, state: RunState, head: Option<MessageId> },
+    RunActive {
+        run_id: RunId,
+        state: RunState,
+        head: Option<MessageId>,
+    },
     /// The idempotency key was used with another body.
     #[error("this key was already used for a different request")]
     KeyReused,

@@ -27,10 +27,15 @@ impl Cursor {
         let number = |part: &str| {
             let plain = !part.is_empty()
                 && part.len() <= 15
-                && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             plain.then(|| i64::from_str_radix(part, 16).ok()).flatten()
         };
-        Some(Self { epoch: number(epoch)?, seq: number(seq)? })
+        Some(Self {
+            epoch: number(epoch)?,
+            seq: number(seq)?,
+        })
     }
 }
 
@@ -95,7 +100,10 @@ pub struct Event {
 impl Event {
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor { epoch: self.epoch, seq: self.seq }
+        Cursor {
+            epoch: self.epoch,
+            seq: self.seq,
+        }
     }
 }
 
@@ -105,7 +113,9 @@ impl Event {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventBody {
     /// Created, or changed in status, revision or text.
-    Message { message_id: MessageId },
+    Message {
+        message_id: MessageId,
+    },
     Delta(Delta),
     Run {
         run_id: RunId,
@@ -115,13 +125,24 @@ pub enum EventBody {
         usage: Option<crate::Usage>,
         error: Option<crate::RunError>,
     },
-    Tool { call_id: crate::CallId, message_id: MessageId, name: String, state: CallState },
-    Approval { approval_id: crate::ApprovalId },
+    Tool {
+        call_id: crate::CallId,
+        message_id: MessageId,
+        name: String,
+        state: CallState,
+    },
+    Approval {
+        approval_id: crate::ApprovalId,
+    },
     /// Created or changed.
     Conversation {},
     ConversationDeleted {},
-    Todo { todo_id: TodoId },
-    TodoDeleted { todo_id: TodoId },
+    Todo {
+        todo_id: TodoId,
+    },
+    TodoDeleted {
+        todo_id: TodoId,
+    },
 }
 
 impl EventBody {
@@ -147,7 +168,11 @@ impl EventBody {
 pub enum FeedPage {
     /// In order, without holes that matter. `end` is the position after the last one; `more` says
     /// that the limit cut the page.
-    Events { events: Vec<std::sync::Arc<Event>>, end: Cursor, more: bool },
+    Events {
+        events: Vec<std::sync::Arc<Event>>,
+        end: Cursor,
+        more: bool,
+    },
     /// The cursor is too old, of another epoch, or beyond the end: load state again, go on from here.
     Reset { cursor: Cursor },
 }
@@ -158,11 +183,25 @@ mod tests {
 
     #[test]
     fn cursors_round_trip_and_refuse_everything_else() {
-        let cursor = Cursor { epoch: 3, seq: 1_000_000 };
+        let cursor = Cursor {
+            epoch: 3,
+            seq: 1_000_000,
+        };
         assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
-        for bad in ["", "-", "1", "1-", "-1", "1-2-3", "1--2", "g-1", "1-+2", " 1-2", "F-1",
-            "ffffffffffffffff-1"]
-        {
+        for bad in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1",
+            "1-2-3",
+            "1--2",
+            "g-1",
+            "1-+2",
+            " 1-2",
+            "F-1",
+            "ffffffffffffffff-1",
+        ] {
             assert_eq!(Cursor::parse(bad), None, "{bad:?}");
         }
     }

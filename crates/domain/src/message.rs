@@ -63,7 +63,10 @@ impl MessageStatus {
     /// Will change by itself.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Queued | Self::Streaming | Self::AwaitingApproval)
+        matches!(
+            self,
+            Self::Queued | Self::Streaming | Self::AwaitingApproval
+        )
     }
 }
 

@@ -44,7 +44,10 @@ pub enum StepKind {
         usage: Usage,
     },
     /// A tool call with its outcome.
-    ToolCall { call_id: CallId, outcome: ToolOutcome },
+    ToolCall {
+        call_id: CallId,
+        outcome: ToolOutcome,
+    },
 }
 
 /// How a tool call ended, as the model and the user see it.
@@ -63,6 +66,9 @@ impl ToolOutcome {
 
     #[must_use]
     pub fn without_result(state: crate::CallState, detail: &str) -> Self {
-        Self { state, result: serde_json::json!({ "error": detail }) }
+        Self {
+            state,
+            result: serde_json::json!({ "error": detail }),
+        }
     }
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::conversation::{ConversationPage, ConversationQuery, NewConversation};
 use crate::event::FeedPage;
 use crate::message::{MessagePage, Revision, Window};
+use crate::step::ToolOutcome;
 use crate::todo::{Command, TodoAnswer};
 use crate::user::{NewUser, UserPatch};
 use crate::{
@@ -26,18 +27,35 @@ use crate::{
     Rotation, Run, RunError, RunId, RunState, Session, SessionId, Step, StoreError, StoreResult,
     Timestamp, Todo, TodoCommand, ToolCall, ToolClass, Usage, User, UserId,
 };
-use crate::step::ToolOutcome;
 
 /// Everything that the product keeps.
 pub trait Store:
-    UserStore + SessionStore + ConversationStore + RunStore + FeedStore + ApprovalStore + TodoStore
-    + Maintenance + Send + Sync + 'static
+    UserStore
+    + SessionStore
+    + ConversationStore
+    + RunStore
+    + FeedStore
+    + ApprovalStore
+    + TodoStore
+    + Maintenance
+    + Send
+    + Sync
+    + 'static
 {
 }
 
 impl<T> Store for T where
-    T: UserStore + SessionStore + ConversationStore + RunStore + FeedStore + ApprovalStore
-        + TodoStore + Maintenance + Send + Sync + 'static
+    T: UserStore
+        + SessionStore
+        + ConversationStore
+        + RunStore
+        + FeedStore
+        + ApprovalStore
+        + TodoStore
+        + Maintenance
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -313,8 +331,12 @@ pub trait RunStore {
     /// Records that the user wants the run stopped. A run without an owner (`queued`,
     /// `awaiting_approval`, lease over) ends as `cancelled` at once; a running one is ended by its
     /// driver. Answers the run as it is then; a terminal run unchanged.
-    async fn request_cancel(&self, user_id: UserId, run_id: RunId, now: Timestamp)
-        -> StoreResult<Run>;
+    async fn request_cancel(
+        &self,
+        user_id: UserId,
+        run_id: RunId,
+        now: Timestamp,
+    ) -> StoreResult<Run>;
 
     /// Takes up to `max` runs that are `queued`, or `running` with a lease that is over; `recover`
     /// takes `running` ones of other nodes whatever their lease (single process, at boot). Fence + 1;
@@ -350,12 +372,19 @@ pub trait RunStore {
     /// `revision + 1`. Does nothing but answer when the text so far is empty.
     async fn restart_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer>;
     /// Stores deltas of the open answer. Many runs' deltas share a commit.
-    async fn append_deltas(&self, fence: Fence, deltas: Vec<Delta>, now: Timestamp)
-        -> StoreResult<()>;
+    async fn append_deltas(
+        &self,
+        fence: Fence,
+        deltas: Vec<Delta>,
+        now: Timestamp,
+    ) -> StoreResult<()>;
     /// Records a model call that ended with tool calls: the answer `complete`, one `tool_call`
     /// message and one ledger entry (`intended`) each, approvals where wanted; attempts back to 0.
-    async fn record_model_step(&self, fence: Fence, step: ModelStep)
-        -> StoreResult<Vec<LedgerEntry>>;
+    async fn record_model_step(
+        &self,
+        fence: Fence,
+        step: ModelStep,
+    ) -> StoreResult<Vec<LedgerEntry>>;
     /// The ledger entry goes from `intended` to `running`, and the feed says so. Committed before
     /// the call leaves, so that an `intended` entry is known never to have left.
     async fn call_running(&self, fence: Fence, call_id: CallId, now: Timestamp) -> StoreResult<()>;
@@ -427,8 +456,12 @@ pub trait FeedStore {
     async fn feed_end(&self, user_id: UserId) -> StoreResult<Cursor>;
     /// Events after the cursor, at most `limit`; or `Reset`. Where the deltas of a finished run
     /// have been swept, its `message` event stands in their place.
-    async fn feed_after(&self, user_id: UserId, cursor: Cursor, limit: i64)
-        -> StoreResult<FeedPage>;
+    async fn feed_after(
+        &self,
+        user_id: UserId,
+        cursor: Cursor,
+        limit: i64,
+    ) -> StoreResult<FeedPage>;
 }
 
 /// Whether writes can be accepted.

@@ -17,10 +17,20 @@ pub struct Todo {
 /// What may be done to a user's todos, by its user or by the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TodoCommand {
-    Add { title: String, due_at: Option<Timestamp> },
+    Add {
+        title: String,
+        due_at: Option<Timestamp>,
+    },
     /// `None` leaves a field; `Some(None)` clears the date.
-    Change { id: TodoId, title: Option<String>, done: Option<bool>, due_at: Option<Option<Timestamp>> },
-    Remove { id: TodoId },
+    Change {
+        id: TodoId,
+        title: Option<String>,
+        done: Option<bool>,
+        due_at: Option<Option<Timestamp>>,
+    },
+    Remove {
+        id: TodoId,
+    },
     /// Open ones first, then newest first; at most [`crate::limits::TODOS_LISTED`].
     List,
 }

@@ -19,7 +19,11 @@ pub fn signing_key(config: &Config) -> Result<SecretBox<[u8]>> {
         return Ok(SecretBox::new(key.expose_secret().as_bytes().into()));
     }
     let path = config.data_dir.join("secret.key");
-    let text = if path.exists() { read(&path)? } else { create(&path)? };
+    let text = if path.exists() {
+        read(&path)?
+    } else {
+        create(&path)?
+    };
     Ok(SecretBox::new(text.trim().as_bytes().into()))
 }
 
@@ -49,7 +53,11 @@ fn create(path: &Path) -> Result<String> {
     let text = hex::encode(bytes);
     // Written beside and renamed: a kill in between leaves no half key.
     let beside = path.with_extension("key.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600)
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
         .open(&beside)
         .with_context(|| format!("the key {} can't be written", beside.display()))?;
     file.write_all(text.as_bytes())?;

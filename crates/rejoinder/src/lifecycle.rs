@@ -31,7 +31,9 @@ pub async fn signals(drain: CancellationToken) -> Result<()> {
             _ = interrupt.recv() => {}
         }
         if first {
-            tracing::info!("stopping: no new work, running answers get a moment; again to leave at once");
+            tracing::info!(
+                "stopping: no new work, running answers get a moment; again to leave at once"
+            );
             drain.cancel();
         }
     }
@@ -56,7 +58,10 @@ pub async fn watch_health(store: Arc<SqlStore>) {
             }
             Health::NotWritable(reason) => {
                 if was_ready {
-                    tracing::error!(reason, "the database can't be written; messages are refused until it can");
+                    tracing::error!(
+                        reason,
+                        "the database can't be written; messages are refused until it can"
+                    );
                 }
                 was_ready = false;
                 store.probe().await;

@@ -1,5 +1,7 @@
 //! Logs to standard error, metrics to whoever asks.
 
+use std::io::IsTerminal;
+
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -8,9 +10,15 @@ use crate::config::{Config, LogFormat};
 
 pub fn logs(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| {
-        format!("log is `{}`; it must be a level such as info, or a filter such as debug,sqlx=warn", config.log)
+        format!(
+            "log is `{}`; it must be a level such as info, or a filter such as debug,sqlx=warn",
+            config.log
+        )
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
@@ -19,5 +27,7 @@ pub fn logs(config: &Config) -> Result<()> {
 }
 
 pub fn metrics() -> Result<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().context("metrics could not be set up")
+    PrometheusBuilder::new()
+        .install_recorder()
+        .context("metrics could not be set up")
 }

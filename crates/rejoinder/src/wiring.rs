@@ -41,7 +41,12 @@ pub async fn base(config: &Config, serving: bool) -> Result<Base> {
     })
     .await
     .context("the database can't be opened")?;
-    Ok(Base { store: Arc::new(store), bus, clock, ids: Arc::new(SystemIds) })
+    Ok(Base {
+        store: Arc::new(store),
+        bus,
+        clock,
+        ids: Arc::new(SystemIds),
+    })
 }
 
 /// All models that can be used.
@@ -90,7 +95,6 @@ pub fn agent(base: &Base, catalog: Arc<Catalog>, alone: bool) -> (AgentHandle, S
         limits: Limits::default(),
         lease: Arc::new(Lease::default()),
     };
-    let scheduler =
-        Scheduler::new(deps, Arc::clone(&base.bus), NodeId::new(&*base.ids), alone);
+    let scheduler = Scheduler::new(deps, Arc::clone(&base.bus), NodeId::new(&*base.ids), alone);
     (handle, scheduler)
 }

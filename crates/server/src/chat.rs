@@ -1,9 +1,7 @@
 //! What a route and a socket frame do alike: sending, stopping, deciding.
 
 use domain::store::{IdempotencyKey, SendMessage, Sent};
-use domain::{
-    Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits,
-};
+use domain::{Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -37,11 +35,19 @@ pub(crate) fn prepare(
         check.ensure(available, "/on_busy", "Only `reject` is available yet.");
     }
     let no_agent = message.agent_id.is_none();
-    check.ensure(no_agent, "/agent_id", "Choosing an agent is not yet available.");
+    check.ensure(
+        no_agent,
+        "/agent_id",
+        "Choosing an agent is not yet available.",
+    );
     check_model(state, &mut check, message.model.as_deref());
     if let Some(zone) = &message.time_zone {
         let known = zone.len() <= 64 && jiff::tz::TimeZone::get(zone).is_ok();
-        check.ensure(known, "/time_zone", "This must be the IANA name of a time zone.");
+        check.ensure(
+            known,
+            "/time_zone",
+            "This must be the IANA name of a time zone.",
+        );
     }
     check.done()?;
 
@@ -143,7 +149,10 @@ pub(crate) async fn regenerate(
 
 /// Records that the run is to stop, and tells whoever drives it.
 pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Result<Run, Problem> {
-    let run = state.store.request_cancel(user.id, run_id, state.now()).await?;
+    let run = state
+        .store
+        .request_cancel(user.id, run_id, state.now())
+        .await?;
     state.agent.cancelled(run_id);
     Ok(run)
 }
@@ -155,8 +164,10 @@ pub(crate) async fn decide(
     decision: Decision,
     arguments_hash: &str,
 ) -> Result<Approval, Problem> {
-    let approval =
-        state.store.decide(user.id, id, decision, arguments_hash, state.now()).await?;
+    let approval = state
+        .store
+        .decide(user.id, id, decision, arguments_hash, state.now())
+        .await?;
     state.agent.wake();
     Ok(approval)
 }
@@ -187,6 +198,12 @@ mod tests {
             assert_ne!(body_hash(&message(other.clone()), None), plain, "{other}");
         }
         let conversation = Some(ConversationId(Uuid::nil()));
-        assert_ne!(body_hash(&message(serde_json::json!({ "content": "a" })), conversation), plain);
+        assert_ne!(
+            body_hash(
+                &message(serde_json::json!({ "content": "a" })),
+                conversation
+            ),
+            plain
+        );
     }
 }

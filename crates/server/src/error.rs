@@ -14,9 +14,18 @@ use crate::wire::problem::{FieldError, ProblemResponse};
 /// Every stable `code` with what it means. Published in the API's documentation.
 pub const CODES: &[(&str, &str)] = &[
     ("already_decided", "The approval was decided before."),
-    ("arguments_changed", "The approval is bound to other arguments than those named."),
-    ("body_too_large", "The body is larger than the route accepts."),
-    ("busy", "Too many password checks are going on. Try again shortly."),
+    (
+        "arguments_changed",
+        "The approval is bound to other arguments than those named.",
+    ),
+    (
+        "body_too_large",
+        "The body is larger than the route accepts.",
+    ),
+    (
+        "busy",
+        "Too many password checks are going on. Try again shortly.",
+    ),
     ("conflict", "A rule refuses the change."),
     ("account_disabled", "The account was disabled by an admin."),
     ("cross_site", "The request came from another site."),
@@ -24,32 +33,92 @@ pub const CODES: &[(&str, &str)] = &[
     ("email_taken", "An account with this e-mail address exists."),
     ("forbidden", "The account may not do this."),
     ("gone", "What this key made was deleted."),
-    ("idempotency_key_reused", "The key was used for a request with another body."),
-    ("internal", "A defect. The request id leads the operator to the reason."),
-    ("invalid_refresh_token", "The refresh token is unknown, used up or ended. Sign in again."),
-    ("last_admin", "The last admin can't be removed, disabled or demoted."),
-    ("malformed_frame", "The frame is not an object with a known type."),
+    (
+        "idempotency_key_reused",
+        "The key was used for a request with another body.",
+    ),
+    (
+        "internal",
+        "A defect. The request id leads the operator to the reason.",
+    ),
+    (
+        "invalid_refresh_token",
+        "The refresh token is unknown, used up or ended. Sign in again.",
+    ),
+    (
+        "last_admin",
+        "The last admin can't be removed, disabled or demoted.",
+    ),
+    (
+        "malformed_frame",
+        "The frame is not an object with a known type.",
+    ),
     ("malformed_json", "The body is not JSON."),
-    ("method_not_allowed", "The path exists, the method doesn't. `Allow` names those that do."),
-    ("not_acceptable", "The request can't be answered in the form it asks for."),
+    (
+        "method_not_allowed",
+        "The path exists, the method doesn't. `Allow` names those that do.",
+    ),
+    (
+        "not_acceptable",
+        "The request can't be answered in the form it asks for.",
+    ),
     ("not_found", "Unknown, deleted or somebody else's."),
-    ("not_writable", "Nothing can be stored now; nothing was. Reads go on."),
-    ("outcome_unknown", "The write may or may not have happened. Repeat it with the same key."),
-    ("rate_limited", "Too often. `Retry-After` says when to come back."),
+    (
+        "not_writable",
+        "Nothing can be stored now; nothing was. Reads go on.",
+    ),
+    (
+        "outcome_unknown",
+        "The write may or may not have happened. Repeat it with the same key.",
+    ),
+    (
+        "rate_limited",
+        "Too often. `Retry-After` says when to come back.",
+    ),
     ("registration_closed", "Accounts are added by an admin."),
     ("request_timeout", "The body didn't arrive in time."),
-    ("run_active", "The conversation has a run that is still going."),
-    ("run_awaiting_approval", "The conversation has a run that waits for an approval."),
-    ("setup_code", "The setup code is missing or wrong. The server printed it when it started."),
+    (
+        "run_active",
+        "The conversation has a run that is still going.",
+    ),
+    (
+        "run_awaiting_approval",
+        "The conversation has a run that waits for an approval.",
+    ),
+    (
+        "setup_code",
+        "The setup code is missing or wrong. The server printed it when it started.",
+    ),
     ("too_many_sockets", "The account has too many open sockets."),
-    ("too_many_watched", "The socket watches as many conversations as it may."),
-    ("unauthenticated", "There is no valid access token. Sign in or refresh."),
-    ("unreadable", "The log can't be read now. Come back with the last cursor."),
-    ("unsupported_media_type", "The body must be `application/json`."),
+    (
+        "too_many_watched",
+        "The socket watches as many conversations as it may.",
+    ),
+    (
+        "unauthenticated",
+        "There is no valid access token. Sign in or refresh.",
+    ),
+    (
+        "unreadable",
+        "The log can't be read now. Come back with the last cursor.",
+    ),
+    (
+        "unsupported_media_type",
+        "The body must be `application/json`.",
+    ),
     ("upgrade_required", "The path speaks WebSocket only."),
-    ("validation", "The request is understood and something in it isn't allowed."),
-    ("wrong_credentials", "The e-mail address or the password is wrong."),
-    ("wrong_password", "The password given to confirm the change is wrong."),
+    (
+        "validation",
+        "The request is understood and something in it isn't allowed.",
+    ),
+    (
+        "wrong_credentials",
+        "The e-mail address or the password is wrong.",
+    ),
+    (
+        "wrong_password",
+        "The password given to confirm the change is wrong.",
+    ),
 ];
 
 /// An error as a client sees it.
@@ -79,7 +148,11 @@ impl Problem {
 
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here, or it is not yours.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing here, or it is not yours.",
+        )
     }
 
     #[must_use]
@@ -94,7 +167,10 @@ impl Problem {
             "unauthenticated",
             "Sign in: the access token is missing, wrong or has expired.",
         )
-        .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rejoinder\""))
+        .header(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"rejoinder\""),
+        )
     }
 
     #[must_use]
@@ -103,12 +179,18 @@ impl Problem {
             [one] => one.message.clone(),
             _ => "Some of the values are not allowed.".to_owned(),
         };
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", detail)
+        }
     }
 
     #[must_use]
     pub fn invalid(pointer: &str, message: impl Into<String>) -> Self {
-        Self::validation(vec![FieldError { pointer: pointer.to_owned(), message: message.into() }])
+        Self::validation(vec![FieldError {
+            pointer: pointer.to_owned(),
+            message: message.into(),
+        }])
     }
 
     #[must_use]
@@ -204,23 +286,38 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::not_found(),
-            StoreError::RunActive { run_id, state, head } => {
+            StoreError::RunActive {
+                run_id,
+                state,
+                head,
+            } => {
                 let (code, detail) = if state == RunState::AwaitingApproval {
-                    ("run_awaiting_approval", "The last answer waits for your approval.")
+                    (
+                        "run_awaiting_approval",
+                        "The last answer waits for your approval.",
+                    )
                 } else {
-                    ("run_active", "The last answer is still being written. Stop it or wait.")
+                    (
+                        "run_active",
+                        "The last answer is still being written. Stop it or wait.",
+                    )
                 };
                 Self::conflict(code, detail)
                     .with("run_id", run_id.to_string())
-                    .with("head_message_id", head.map_or(Value::Null, |id| id.0.into()))
+                    .with(
+                        "head_message_id",
+                        head.map_or(Value::Null, |id| id.0.into()),
+                    )
             }
             StoreError::KeyReused => Self::conflict(
                 "idempotency_key_reused",
                 "This key was already used for a different request.",
             ),
-            StoreError::Gone => {
-                Self::new(StatusCode::GONE, "gone", "What this key made was deleted since.")
-            }
+            StoreError::Gone => Self::new(
+                StatusCode::GONE,
+                "gone",
+                "What this key made was deleted since.",
+            ),
             StoreError::Conflict { code, detail } => Self::conflict(code, detail),
             // Nobody but the agent's driver holds a fence.
             StoreError::FenceLost => Self::internal("a handler lost a fence"),
@@ -277,7 +374,11 @@ mod tests {
     #[test]
     fn the_text_of_a_defect_stays_in_the_log() {
         let problem = Problem::from(StoreError::Internal("no such table: users".to_owned()));
-        assert!(!serde_json::to_string(&problem.document("r")).unwrap().contains("table"));
+        assert!(
+            !serde_json::to_string(&problem.document("r"))
+                .unwrap()
+                .contains("table")
+        );
         assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
     }
 

@@ -97,7 +97,10 @@ struct Keyed<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
     fn new(quota: Quota) -> Self {
-        Self { limiter: RateLimiter::keyed(quota), checks: AtomicU32::new(0) }
+        Self {
+            limiter: RateLimiter::keyed(quota),
+            checks: AtomicU32::new(0),
+        }
     }
 
     fn check(&self, key: &K) -> Result<(), RetryAfter> {

@@ -116,7 +116,13 @@ fn description() -> String {
     for (code, meaning) in CODES {
         text.push_str(&format!("| `{code}` | {meaning} |\n"));
     }
-    text.push_str("\nClose codes of the WebSocket:\n\n| code | meaning | may resume |\n|---|---|---|\n");
+    text.push_str("\nFrames from clients:\n\n| type | data | what it does |\n|---|---|---|\n");
+    for (kind, data, meaning) in ws::CLIENT_FRAMES {
+        text.push_str(&format!("| `{kind}` | `{data}` | {meaning} |\n"));
+    }
+    text.push_str(
+        "\nClose codes of the WebSocket:\n\n| code | meaning | may resume |\n|---|---|---|\n",
+    );
     for (code, meaning, resume) in ws::close::CODES {
         text.push_str(&format!("| {code} | {meaning} | {resume} |\n"));
     }
@@ -129,7 +135,12 @@ fn sorted(value: Value) -> Value {
         Value::Object(members) => {
             let mut pairs: Vec<_> = members.into_iter().collect();
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(pairs.into_iter().map(|(k, v)| (k, sorted(v))).collect::<Map<_, _>>())
+            Value::Object(
+                pairs
+                    .into_iter()
+                    .map(|(k, v)| (k, sorted(v)))
+                    .collect::<Map<_, _>>(),
+            )
         }
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         other => other,
@@ -165,12 +176,30 @@ mod tests {
     }
 
     #[test]
+    fn every_frame_is_in_the_list_of_operations() {
+        let frames: Vec<_> = ws::CLIENT_FRAMES.iter().map(|(kind, _, _)| *kind).collect();
+        let listed: Vec<_> = OPERATIONS
+            .iter()
+            .filter(|op| op.method == "WS")
+            .map(|op| op.path)
+            .collect();
+        assert_eq!(frames, listed);
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         fn references(value: &Value, found: &mut BTreeSet<String>) {
             match value {
                 Value::Object(members) => {
-                    found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                    members.values().for_each(|member| references(member, found));
+                    found.extend(
+                        members
+                            .get("$ref")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                    );
+                    members
+                        .values()
+                        .for_each(|member| references(member, found));
                 }
                 Value::Array(items) => items.iter().for_each(|item| references(item, found)),
                 _ => {}

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -27,7 +28,9 @@ pub(crate) fn is_page_path(path: &str) -> bool {
 pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
         return response;
     }
     let name = path.trim_start_matches('/');
@@ -46,7 +49,9 @@ pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Respons
 }
 
 fn file(name: &str, headers: &HeaderMap) -> Response {
-    let smaller = accepts_brotli(headers).then(|| Files::get(&format!("{name}.br"))).flatten();
+    let smaller = accepts_brotli(headers)
+        .then(|| Files::get(&format!("{name}.br")))
+        .flatten();
     let brotli = smaller.is_some();
     let Some(EmbeddedFile { data, metadata, .. }) = smaller.or_else(|| Files::get(name)) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -56,7 +61,11 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
         .get_all(IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|value| value.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+        .any(|value| {
+            value
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == tag)
+        });
     let mut response = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -101,7 +110,9 @@ fn accepts_brotli(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','))
         .any(|part| {
             let mut pieces = part.split(';').map(str::trim);
-            let named = pieces.next().is_some_and(|name| name.eq_ignore_ascii_case("br"));
+            let named = pieces
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("br"));
             named && !pieces.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
         })
 }

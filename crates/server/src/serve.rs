@@ -32,7 +32,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { header_read: HEADER_READ, grace: GRACE }
+        Self {
+            header_read: HEADER_READ,
+            grace: GRACE,
+        }
     }
 }
 
@@ -81,7 +84,10 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return Ok((stream, peer, place)),

@@ -119,6 +119,9 @@ impl AppState {
     /// The public address speaks TLS, so cookies are `Secure` with the `__Host-` prefix.
     #[must_use]
     pub fn is_https(&self) -> bool {
-        self.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+        self.config
+            .public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"))
     }
 }

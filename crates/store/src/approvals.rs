@@ -76,15 +76,24 @@ fn approval(row: &Row) -> StoreResult<Approval> {
 }
 
 fn said(tx: &mut Tx, approval: &Approval, now: Timestamp) {
-    let body = EventBody::Approval { approval_id: approval.approval_id };
+    let body = EventBody::Approval {
+        approval_id: approval.approval_id,
+    };
     let (conversation, run) = (Some(approval.conversation_id), Some(approval.run_id));
     tx.emit(approval.user_id, conversation, run, body, now);
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &Approval) -> StoreResult<()> {
     let args = args![
-        new.approval_id, new.user_id, new.conversation_id, new.run_id, new.call_id, &new.tool_name,
-        &new.arguments, &new.arguments_hash, new.created_at,
+        new.approval_id,
+        new.user_id,
+        new.conversation_id,
+        new.run_id,
+        new.call_id,
+        &new.tool_name,
+        &new.arguments,
+        &new.arguments_hash,
+        new.created_at,
     ];
     tx.run(INSERT_APPROVAL, args).await?;
     said(tx, new, new.created_at);
@@ -92,15 +101,25 @@ pub(crate) async fn insert(tx: &mut Tx, new: &Approval) -> StoreResult<()> {
 }
 
 pub(crate) async fn of_run(tx: &mut Tx, run_id: RunId) -> StoreResult<Vec<Approval>> {
-    tx.all(APPROVALS_OF_RUN, args![run_id]).await?.iter().map(approval).collect()
+    tx.all(APPROVALS_OF_RUN, args![run_id])
+        .await?
+        .iter()
+        .map(approval)
+        .collect()
 }
 
 async fn undecided(tx: &mut Tx, user_id: UserId) -> StoreResult<Vec<Approval>> {
-    tx.all(UNDECIDED_OF_USER, args![user_id]).await?.iter().map(approval).collect()
+    tx.all(UNDECIDED_OF_USER, args![user_id])
+        .await?
+        .iter()
+        .map(approval)
+        .collect()
 }
 
 async fn by_id(tx: &mut Tx, user_id: UserId, ids: Vec<uuid::Uuid>) -> StoreResult<Vec<Approval>> {
-    let rows = tx.all(APPROVALS_BY_ID, args![user_id, Value::Uuids(ids)]).await?;
+    let rows = tx
+        .all(APPROVALS_BY_ID, args![user_id, Value::Uuids(ids)])
+        .await?;
     rows.iter().map(approval).collect()
 }
 
@@ -112,7 +131,9 @@ async fn settle(
     arguments_hash: &str,
     now: Timestamp,
 ) -> StoreResult<Option<Approval>> {
-    let row = tx.maybe(DECIDE, args![id, decision.as_str(), now, arguments_hash]).await?;
+    let row = tx
+        .maybe(DECIDE, args![id, decision.as_str(), now, arguments_hash])
+        .await?;
     let decided = row.as_ref().map(approval).transpose()?;
     if let Some(decided) = &decided {
         said(tx, decided, now);
@@ -122,8 +143,19 @@ async fn settle(
 
 /// The run ends: what nobody decided is denied.
 pub(crate) async fn deny_open(tx: &mut Tx, run: &Run, now: Timestamp) -> StoreResult<()> {
-    for open in of_run(tx, run.run_id).await?.iter().filter(|found| found.decision.is_none()) {
-        settle(tx, open.approval_id, Decision::Deny, &open.arguments_hash, now).await?;
+    for open in of_run(tx, run.run_id)
+        .await?
+        .iter()
+        .filter(|found| found.decision.is_none())
+    {
+        settle(
+            tx,
+            open.approval_id,
+            Decision::Deny,
+            &open.arguments_hash,
+            now,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -175,7 +207,10 @@ async fn decide(
         let seen = approval(&tx.one(APPROVAL, args![id, user_id]).await?)?;
         return Err(match seen.decision {
             Some(_) => conflict("already_decided", "This call has been decided already."),
-            None => conflict("arguments_changed", "The call is not the one that was shown."),
+            None => conflict(
+                "arguments_changed",
+                "The call is not the one that was shown.",
+            ),
         });
     };
     let parked = run.state == RunState::AwaitingApproval;
@@ -189,7 +224,10 @@ async fn decide(
 }
 
 fn conflict(code: &'static str, detail: &str) -> StoreError {
-    StoreError::Conflict { code, detail: detail.to_owned() }
+    StoreError::Conflict {
+        code,
+        detail: detail.to_owned(),
+    }
 }
 
 #[async_trait]

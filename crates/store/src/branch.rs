@@ -50,7 +50,11 @@ statements! {
 }
 
 async fn upwards(tx: &mut Tx, from: MessageId, limit: i64) -> StoreResult<Vec<i64>> {
-    tx.all(UPWARDS, args![from, limit]).await?.iter().map(|row| row.get("id")).collect()
+    tx.all(UPWARDS, args![from, limit])
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
 }
 
 /// Up to `limit` messages of the active branch behind `target`; `NotFound` when it is not on it.
@@ -61,8 +65,13 @@ async fn behind(
     limit: i64,
 ) -> StoreResult<Vec<i64>> {
     let head = head.ok_or(StoreError::NotFound)?;
-    let rows = tx.all(DOWN_TO, args![head, target, limit.saturating_add(1)]).await?;
-    let ids = rows.iter().map(|row| row.get("id")).collect::<StoreResult<Vec<i64>>>()?;
+    let rows = tx
+        .all(DOWN_TO, args![head, target, limit.saturating_add(1)])
+        .await?;
+    let ids = rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<StoreResult<Vec<i64>>>()?;
     match ids.split_first() {
         Some((first, rest)) if *first == target.0 => Ok(rest.to_vec()),
         _ => Err(StoreError::NotFound),
@@ -133,7 +142,12 @@ pub(crate) async fn page(
     };
     let messages = messages::several(tx, user_id, ids).await?;
     let cursor = feed::end(tx, user_id).await?;
-    Ok(MessagePage { messages, has_before, has_after, cursor })
+    Ok(MessagePage {
+        messages,
+        has_before,
+        has_after,
+        cursor,
+    })
 }
 
 pub(crate) async fn history(
@@ -145,13 +159,20 @@ pub(crate) async fn history(
 ) -> StoreResult<(Vec<Message>, bool)> {
     messages::of_conversation(tx, user_id, conversation_id, leaf).await?;
     let rows = tx.all(HISTORY, args![leaf, max_bytes]).await?;
-    let ids = rows.iter().map(|row| row.get("id")).collect::<StoreResult<Vec<i64>>>()?;
+    let ids = rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<StoreResult<Vec<i64>>>()?;
     let messages = messages::several(tx, user_id, ids).await?;
-    let cut = messages.first().is_some_and(|oldest| oldest.parent_id.is_some());
+    let cut = messages
+        .first()
+        .is_some_and(|oldest| oldest.parent_id.is_some());
     Ok((messages, cut))
 }
 
 /// The user's message that an answer belongs to.
 pub(crate) async fn question(tx: &mut Tx, answer: MessageId) -> StoreResult<MessageId> {
-    Ok(MessageId(tx.one(QUESTION_ABOVE, args![answer]).await?.get("id")?))
+    Ok(MessageId(
+        tx.one(QUESTION_ABOVE, args![answer]).await?.get("id")?,
+    ))
 }

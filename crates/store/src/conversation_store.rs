@@ -5,8 +5,8 @@ use domain::conversation::{ConversationPage, ConversationQuery, NewConversation}
 use domain::message::{MessagePage, Revision, Window};
 use domain::store::ConversationStore;
 use domain::{
-    Conversation, ConversationId, ConversationPatch, Cursor, Message, MessageId, RunId, StoreResult,
-    UserId,
+    Conversation, ConversationId, ConversationPatch, Cursor, Message, MessageId, RunId,
+    StoreResult, UserId,
 };
 
 use crate::db::{read, snapshot, tx};
@@ -97,7 +97,13 @@ impl ConversationStore for SqlStore {
         conversation_id: ConversationId,
         message_id: MessageId,
     ) -> StoreResult<Vec<Revision>> {
-        snapshot!(self, messages::revisions, user_id, conversation_id, message_id)
+        snapshot!(
+            self,
+            messages::revisions,
+            user_id,
+            conversation_id,
+            message_id
+        )
     }
 
     async fn open_message(

@@ -144,7 +144,12 @@ pub(crate) async fn hold(tx: &mut Tx, user_id: UserId, id: ConversationId) -> St
 
 /// What lists are searched in.
 fn search_text(title: Option<&str>, user_input: Option<&str>) -> String {
-    format!("{}\n{}", title.unwrap_or_default(), user_input.unwrap_or_default()).to_lowercase()
+    format!(
+        "{}\n{}",
+        title.unwrap_or_default(),
+        user_input.unwrap_or_default()
+    )
+    .to_lowercase()
 }
 
 pub(crate) fn changed(tx: &mut Tx, user_id: UserId, id: ConversationId, now: Timestamp) {
@@ -166,13 +171,21 @@ pub(crate) async fn insert(
         return Err(StoreError::NotFound);
     }
     let args = args![
-        new.conversation_id, user_id, new.title.as_deref(), title_source.as_str(),
-        search_text(new.title.as_deref(), None), new.model.as_deref(), agent_id, new.now,
+        new.conversation_id,
+        user_id,
+        new.title.as_deref(),
+        title_source.as_str(),
+        search_text(new.title.as_deref(), None),
+        new.model.as_deref(),
+        agent_id,
+        new.now,
     ];
-    tx.maybe(INSERT_CONVERSATION, args).await?.ok_or_else(|| StoreError::Conflict {
-        code: "conversation_exists",
-        detail: "There is a conversation with this id.".to_owned(),
-    })?;
+    tx.maybe(INSERT_CONVERSATION, args)
+        .await?
+        .ok_or_else(|| StoreError::Conflict {
+            code: "conversation_exists",
+            detail: "There is a conversation with this id.".to_owned(),
+        })?;
     Ok(Held {
         conversation_id: new.conversation_id,
         user_id,
@@ -191,7 +204,12 @@ pub(crate) async fn name_after(tx: &mut Tx, held: &mut Held, content: &str) -> S
     if held.user_input.is_some() {
         return Ok(());
     }
-    held.user_input = Some(content.chars().take(domain::limits::USER_INPUT_CHARS).collect());
+    held.user_input = Some(
+        content
+            .chars()
+            .take(domain::limits::USER_INPUT_CHARS)
+            .collect(),
+    );
     if held.title.is_none() {
         held.title = Some(domain::conversation::title_from_words(content));
     }
@@ -201,7 +219,10 @@ pub(crate) async fn name_after(tx: &mut Tx, held: &mut Held, content: &str) -> S
 async fn write_title(tx: &mut Tx, held: &Held) -> StoreResult<()> {
     let search = search_text(held.title.as_deref(), held.user_input.as_deref());
     let args = args![
-        held.conversation_id, held.title.as_deref(), held.title_source.as_str(), search,
+        held.conversation_id,
+        held.title.as_deref(),
+        held.title_source.as_str(),
+        search,
         held.user_input.as_deref(),
     ];
     tx.run(SET_TITLE, args).await.map(|_| ())
@@ -230,7 +251,9 @@ pub(crate) async fn by_id(
     user_id: UserId,
     ids: Vec<uuid::Uuid>,
 ) -> StoreResult<Vec<Conversation>> {
-    let rows = tx.all(CONVERSATIONS_BY_ID, args![user_id, Value::Uuids(ids)]).await?;
+    let rows = tx
+        .all(CONVERSATIONS_BY_ID, args![user_id, Value::Uuids(ids)])
+        .await?;
     rows.iter().map(conversation).collect()
 }
 
@@ -244,17 +267,25 @@ pub(crate) async fn list(
     let filters = args![user_id, q, query.archived, query.pinned, query.tag];
     let unfiltered = matches!(
         filters[1..],
-        [Value::Text(None), Value::Bool(None), Value::Bool(None), Value::Text(None)]
+        [
+            Value::Text(None),
+            Value::Bool(None),
+            Value::Bool(None),
+            Value::Text(None)
+        ]
     );
     let total = if unfiltered {
         tx.one(KEPT_COUNT, args![user_id]).await?.get("n")?
     } else {
-        tx.one(COUNT_CONVERSATIONS, filters.clone()).await?.get("n")?
+        tx.one(COUNT_CONVERSATIONS, filters.clone())
+            .await?
+            .get("n")?
     };
     let (after, offset) = match query.position {
-        ListPosition::Page(page) => {
-            (args![None::<i64>, None::<i64>], page.max(1).saturating_sub(1).saturating_mul(per_page))
-        }
+        ListPosition::Page(page) => (
+            args![None::<i64>, None::<i64>],
+            page.max(1).saturating_sub(1).saturating_mul(per_page),
+        ),
         ListPosition::After { updated_at, id } => (args![updated_at, id], 0),
     };
     let mut all = filters;
@@ -262,9 +293,16 @@ pub(crate) async fn list(
     all.extend(args![per_page + 1, offset]);
     let rows = tx.all(CONVERSATIONS, all).await?;
     let wanted = usize::try_from(per_page).unwrap_or(usize::MAX);
-    let conversations =
-        rows.iter().take(wanted).map(conversation).collect::<StoreResult<Vec<_>>>()?;
-    Ok(ConversationPage { conversations, total, has_more: rows.len() > wanted })
+    let conversations = rows
+        .iter()
+        .take(wanted)
+        .map(conversation)
+        .collect::<StoreResult<Vec<_>>>()?;
+    Ok(ConversationPage {
+        conversations,
+        total,
+        has_more: rows.len() > wanted,
+    })
 }
 
 pub(crate) async fn patch(
@@ -276,8 +314,11 @@ pub(crate) async fn patch(
 ) -> StoreResult<Conversation> {
     hold(tx, user_id, id).await?;
     let before = get(tx, user_id, id).await?;
-    let title_source =
-        if patch.title.is_some() { TitleSource::User } else { before.title_source };
+    let title_source = if patch.title.is_some() {
+        TitleSource::User
+    } else {
+        before.title_source
+    };
     let after = Conversation {
         title: patch.title.or(before.title),
         title_source,
@@ -288,9 +329,14 @@ pub(crate) async fn patch(
         ..before
     };
     let args = args![
-        id, after.title.as_deref(), title_source.as_str(),
-        search_text(after.title.as_deref(), after.user_input.as_deref()), after.pinned,
-        after.archived, json!(after.tags), after.model.as_deref(),
+        id,
+        after.title.as_deref(),
+        title_source.as_str(),
+        search_text(after.title.as_deref(), after.user_input.as_deref()),
+        after.pinned,
+        after.archived,
+        json!(after.tags),
+        after.model.as_deref(),
     ];
     tx.run(PATCH, args).await?;
     changed(tx, user_id, id, now);
@@ -322,7 +368,12 @@ pub(crate) async fn live_runs(
 ) -> StoreResult<Vec<(RunId, RunState)>> {
     let rows = tx.all(LIVE_RUNS, args![id]).await?;
     rows.iter()
-        .map(|row| Ok((RunId(row.get("run_id")?), row.word("state", RunState::parse)?)))
+        .map(|row| {
+            Ok((
+                RunId(row.get("run_id")?),
+                row.word("state", RunState::parse)?,
+            ))
+        })
         .collect()
 }
 
@@ -338,6 +389,12 @@ pub(crate) async fn delete(
     tx.run(DELETE_CONVERSATION, args![id]).await?;
     tx.run(COUNT_BY, args![user_id, -1]).await?;
     tx.scrub = true;
-    tx.emit(user_id, Some(id), None, EventBody::ConversationDeleted {}, now);
+    tx.emit(
+        user_id,
+        Some(id),
+        None,
+        EventBody::ConversationDeleted {},
+        now,
+    );
     Ok(runs.into_iter().map(|(run_id, _)| run_id).collect())
 }

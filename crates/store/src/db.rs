@@ -20,8 +20,15 @@ const ATTEMPTS: u32 = 4;
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { journal: Journal, read: SqlitePool },
-    Postgres { pool: PgPool, deltas: DeltaTask, shared: Shared },
+    Sqlite {
+        journal: Journal,
+        read: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        deltas: DeltaTask,
+        shared: Shared,
+    },
 }
 
 /// What every transaction of this process needs.
@@ -42,7 +49,10 @@ impl HealthCell {
     }
 
     pub(crate) fn get(&self) -> Health {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set(&self, health: Health) {
@@ -83,7 +93,11 @@ impl Db {
             Self::Postgres { pool, shared, .. } => {
                 let (pool, owned) = (pool.clone(), shared.clone());
                 let task = async move { retried(&pool, &owned, args, body).await };
-                shared.tracker.spawn(task).await.map_err(StoreError::internal)?
+                shared
+                    .tracker
+                    .spawn(task)
+                    .await
+                    .map_err(StoreError::internal)?
             }
         }
     }
@@ -96,11 +110,11 @@ impl Db {
     {
         let mut tx = self.reader().await?;
         let begin = match &mut tx.conn {
-            Conn::Reader(conn) => {
-                sqlx::query("BEGIN").execute(&mut **conn).await.map(|_| ()).map_err(|e| {
-                    error::from_sqlite(&e)
-                })
-            }
+            Conn::Reader(conn) => sqlx::query("BEGIN")
+                .execute(&mut **conn)
+                .await
+                .map(|_| ())
+                .map_err(|e| error::from_sqlite(&e)),
             Conn::Postgres(conn) => sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .execute(&mut **conn)
                 .await
@@ -130,9 +144,11 @@ impl Db {
             Self::Sqlite { read, .. } => {
                 Conn::Reader(read.acquire().await.map_err(|e| error::from_sqlite(&e))?)
             }
-            Self::Postgres { pool, .. } => {
-                Conn::Postgres(pool.acquire().await.map_err(|e| error::from_postgres(&e).0)?)
-            }
+            Self::Postgres { pool, .. } => Conn::Postgres(
+                pool.acquire()
+                    .await
+                    .map_err(|e| error::from_postgres(&e).0)?,
+            ),
         };
         Ok(Tx::new(conn))
     }

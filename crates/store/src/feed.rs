@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::event::FeedPage;
 use domain::store::FeedStore;
 use domain::{
     ConversationId, Cursor, Event, EventBody, MessageId, RunId, StoreError, StoreResult, UserId,
 };
-use domain::event::FeedPage;
 use serde_json::{Value as Json, json};
 
 use crate::SqlStore;
@@ -61,10 +61,13 @@ pub(crate) async fn flush(tx: &mut Tx) -> StoreResult<Events> {
         *counts.entry(event.user_id.0).or_default() += 1;
     }
     if tx.is_postgres() {
-        tx.all(LOCK_FEEDS, vec![ints(counts.keys().copied())]).await?;
+        tx.all(LOCK_FEEDS, vec![ints(counts.keys().copied())])
+            .await?;
     }
-    let wanted: Json =
-        counts.iter().map(|(user_id, n)| json!({ "user_id": user_id, "n": n })).collect();
+    let wanted: Json = counts
+        .iter()
+        .map(|(user_id, n)| json!({ "user_id": user_id, "n": n }))
+        .collect();
     let mut next: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for row in tx.all(TAKE_NUMBERS, args![wanted]).await? {
         let user_id: i64 = row.get("user_id")?;
@@ -73,16 +76,32 @@ pub(crate) async fn flush(tx: &mut Tx) -> StoreResult<Events> {
         next.insert(user_id, (row.get("epoch")?, after - taken));
     }
     let mut events = Events::with_capacity(pending.len());
-    for NewEvent { user_id, conversation_id, run_id, body, created_at } in pending {
+    for NewEvent {
+        user_id,
+        conversation_id,
+        run_id,
+        body,
+        created_at,
+    } in pending
+    {
         if let Some((epoch, seq)) = next.get_mut(&user_id.0) {
             let event = Event {
-                user_id, epoch: *epoch, seq: *seq, conversation_id, run_id, body, created_at,
+                user_id,
+                epoch: *epoch,
+                seq: *seq,
+                conversation_id,
+                run_id,
+                body,
+                created_at,
             };
             *seq += 1;
             events.push(Arc::new(event));
         }
     }
-    let rows = events.iter().map(|event| to_json(event)).collect::<StoreResult<Vec<_>>>()?;
+    let rows = events
+        .iter()
+        .map(|event| to_json(event))
+        .collect::<StoreResult<Vec<_>>>()?;
     tx.run(INSERT_EVENTS, args![Json::Array(rows)]).await?;
     Ok(events)
 }
@@ -126,7 +145,9 @@ fn from_row(row: &Row, epoch: i64) -> StoreResult<Event> {
         user_id: UserId(row.get("user_id")?),
         epoch,
         seq: row.get("seq")?,
-        conversation_id: row.get::<Option<uuid::Uuid>>("conversation_id")?.map(ConversationId),
+        conversation_id: row
+            .get::<Option<uuid::Uuid>>("conversation_id")?
+            .map(ConversationId),
         run_id: row.get::<Option<uuid::Uuid>>("run_id")?.map(RunId),
         body: serde_json::from_value(body).map_err(StoreError::internal)?,
         created_at: row.time("created_at")?,
@@ -136,19 +157,27 @@ fn from_row(row: &Row, epoch: i64) -> StoreResult<Event> {
 /// The end of the feed as the transaction sees it.
 pub(crate) async fn end(tx: &mut Tx, user_id: UserId) -> StoreResult<Cursor> {
     let row = tx.one(FEED, args![user_id]).await?;
-    Ok(Cursor { epoch: row.get("epoch")?, seq: row.get::<i64>("next_seq")? - 1 })
+    Ok(Cursor {
+        epoch: row.get("epoch")?,
+        seq: row.get::<i64>("next_seq")? - 1,
+    })
 }
 
 async fn after(tx: &mut Tx, user_id: UserId, cursor: Cursor, limit: i64) -> StoreResult<FeedPage> {
     let feed = tx.one(FEED, args![user_id]).await?;
     let epoch: i64 = feed.get("epoch")?;
-    let last = Cursor { epoch, seq: feed.get::<i64>("next_seq")? - 1 };
+    let last = Cursor {
+        epoch,
+        seq: feed.get::<i64>("next_seq")? - 1,
+    };
     let floor: i64 = feed.get("floor_seq")?;
     if cursor.epoch != epoch || cursor.seq > last.seq || cursor.seq < floor {
         return Ok(FeedPage::Reset { cursor: last });
     }
     let limit = limit.max(1);
-    let rows = tx.all(EVENTS_AFTER, args![user_id, cursor.seq, limit + 1]).await?;
+    let rows = tx
+        .all(EVENTS_AFTER, args![user_id, cursor.seq, limit + 1])
+        .await?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     let events = rows

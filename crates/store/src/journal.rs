@@ -48,7 +48,10 @@ where
 {
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> BoxFuture<'c, StoreResult<()>> {
         async move {
-            let args = self.args.take().ok_or_else(|| StoreError::internal("a job ran twice"))?;
+            let args = self
+                .args
+                .take()
+                .ok_or_else(|| StoreError::internal("a job ran twice"))?;
             // An answer type without the connection's lifetime keeps the borrow short.
             self.answer = Some((self.body)(tx, args).await?);
             Ok(())
@@ -112,9 +115,19 @@ impl Journal {
         F: for<'c> Fn(&'c mut Tx, A) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Write { args: Some(args), body, answer: None, reply };
-        self.queue.send(Message::Write(Box::new(job))).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
+        let job = Write {
+            args: Some(args),
+            body,
+            answer: None,
+            reply,
+        };
+        self.queue
+            .send(Message::Write(Box::new(job)))
+            .await
+            .map_err(|_| closed())?;
+        answer
+            .await
+            .map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
     }
 
     pub(crate) async fn deltas(
@@ -124,9 +137,19 @@ impl Journal {
         now: Timestamp,
     ) -> StoreResult<()> {
         let (reply, answer) = oneshot::channel();
-        let job = DeltaJob { fence, deltas, now, reply };
-        self.queue.send(Message::Deltas(job)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
+        let job = DeltaJob {
+            fence,
+            deltas,
+            now,
+            reply,
+        };
+        self.queue
+            .send(Message::Deltas(job))
+            .await
+            .map_err(|_| closed())?;
+        answer
+            .await
+            .map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
     }
 
     pub(crate) async fn checkpoint(&self) -> bool {
@@ -258,8 +281,12 @@ impl Task {
         let Batch { mut writes, deltas } = batch;
         if let Health::Broken(why) = self.health.get() {
             let error = StoreError::Unknown(why);
-            writes.into_iter().for_each(|job| job.finish(Err(error.clone())));
-            deltas.into_iter().for_each(|job| job.finish(Err(error.clone())));
+            writes
+                .into_iter()
+                .for_each(|job| job.finish(Err(error.clone())));
+            deltas
+                .into_iter()
+                .for_each(|job| job.finish(Err(error.clone())));
             return;
         }
         match self.attempt(&mut writes, &deltas).await {
@@ -278,8 +305,12 @@ impl Task {
             Err(error) => {
                 tracing::error!(%error, "a group commit failed");
                 self.health.failed(&error);
-                writes.into_iter().for_each(|job| job.finish(Err(error.clone())));
-                deltas.into_iter().for_each(|job| job.finish(Err(error.clone())));
+                writes
+                    .into_iter()
+                    .for_each(|job| job.finish(Err(error.clone())));
+                deltas
+                    .into_iter()
+                    .for_each(|job| job.finish(Err(error.clone())));
             }
         }
     }
@@ -291,16 +322,24 @@ impl Task {
         deltas: &[DeltaJob],
     ) -> StoreResult<(Vec<StoreResult<()>>, Vec<StoreResult<()>>, Events)> {
         // Ignored by SQLite inside a transaction, hence before BEGIN.
-        let wanted = if writes.is_empty() { Synchronous::Normal } else { Synchronous::Full };
+        let wanted = if writes.is_empty() {
+            Synchronous::Normal
+        } else {
+            Synchronous::Full
+        };
         if self.synchronous != Some(wanted) {
             let pragma = match wanted {
                 Synchronous::Full => "PRAGMA synchronous = FULL",
                 Synchronous::Normal => "PRAGMA synchronous = NORMAL",
             };
-            self.plain(pragma).await.map_err(|e| error::from_sqlite(&e))?;
+            self.plain(pragma)
+                .await
+                .map_err(|e| error::from_sqlite(&e))?;
             self.synchronous = Some(wanted);
         }
-        self.plain("BEGIN IMMEDIATE").await.map_err(|e| error::from_sqlite(&e))?;
+        self.plain("BEGIN IMMEDIATE")
+            .await
+            .map_err(|e| error::from_sqlite(&e))?;
         match self.members(writes, deltas).await {
             Ok(done) => match self.plain("COMMIT").await {
                 Ok(()) => Ok(done),
@@ -349,7 +388,9 @@ impl Task {
     }
 
     async fn member(&mut self, job: &mut dyn Job, events: &mut Events) -> StoreResult<()> {
-        self.plain("SAVEPOINT member").await.map_err(|e| error::from_sqlite(&e))?;
+        self.plain("SAVEPOINT member")
+            .await
+            .map_err(|e| error::from_sqlite(&e))?;
         let tx = &mut self.tx;
         let work = async {
             job.run(tx).await?;
@@ -362,7 +403,9 @@ impl Task {
             .unwrap_or_else(|_| Err(StoreError::internal("a write panicked")));
         match outcome {
             Ok(flushed) => {
-                self.plain("RELEASE member").await.map_err(|e| error::from_sqlite(&e))?;
+                self.plain("RELEASE member")
+                    .await
+                    .map_err(|e| error::from_sqlite(&e))?;
                 events.extend(flushed);
                 Ok(())
             }
@@ -373,7 +416,9 @@ impl Task {
                     self.plain("ROLLBACK TO member")
                         .await
                         .map_err(|e| error::from_sqlite_commit(&e))?;
-                    self.plain("RELEASE member").await.map_err(|e| error::from_sqlite(&e))?;
+                    self.plain("RELEASE member")
+                        .await
+                        .map_err(|e| error::from_sqlite(&e))?;
                 }
                 Err(error)
             }
@@ -384,7 +429,11 @@ impl Task {
     async fn look_for_others(&mut self) {
         match self.number("PRAGMA data_version").await {
             Ok(version) => {
-                if self.data_version.replace(version).is_some_and(|before| before != version) {
+                if self
+                    .data_version
+                    .replace(version)
+                    .is_some_and(|before| before != version)
+                {
                     self.bus.signal(Signal::Recheck { user_id: None });
                 }
             }

@@ -34,7 +34,10 @@ impl DataDirLock {
             .open(data_dir.join(FILE))?;
         if !FileExt::try_lock_exclusive(&file)? {
             let mut text = String::new();
-            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            let pid = file
+                .read_to_string(&mut text)
+                .ok()
+                .and_then(|_| text.trim().parse().ok());
             return Err(LockError::Held { pid });
         }
         file.set_len(0)?;

@@ -55,9 +55,17 @@ statements! {
 
 async fn sweep(tx: &mut Tx, now: Timestamp) -> StoreResult<Swept> {
     let mut swept = Swept::default();
-    let rows = tx.all(UNSWEPT_RUNS, args![now.plus_millis(-DELTAS_KEPT_MS), SWEEP_RUNS]).await?;
+    let rows = tx
+        .all(
+            UNSWEPT_RUNS,
+            args![now.plus_millis(-DELTAS_KEPT_MS), SWEEP_RUNS],
+        )
+        .await?;
     if !rows.is_empty() {
-        let runs = rows.iter().map(|row| row.get("run_id")).collect::<StoreResult<Vec<_>>>()?;
+        let runs = rows
+            .iter()
+            .map(|row| row.get("run_id"))
+            .collect::<StoreResult<Vec<_>>>()?;
         let runs = Value::Uuids(runs);
         swept.deltas = tx.run(SWEEP_DELTAS, vec![runs.clone()]).await?;
         tx.run(MARK_SWEPT, vec![runs]).await?;
@@ -92,10 +100,17 @@ async fn try_out(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {
 }
 
 async fn version(tx: &mut Tx) -> StoreResult<String> {
-    let product = if tx.is_postgres() { "postgresql" } else { "sqlite" };
+    let product = if tx.is_postgres() {
+        "postgresql"
+    } else {
+        "sqlite"
+    };
     let version: String = tx.one(VERSION, args![]).await?.get("version")?;
     // Debian adds its own name: "15.18 (Debian 15.18-0+deb12u1)".
-    Ok(format!("{product} {}", version.split(' ').next().unwrap_or_default()))
+    Ok(format!(
+        "{product} {}",
+        version.split(' ').next().unwrap_or_default()
+    ))
 }
 
 #[async_trait]
@@ -128,7 +143,11 @@ impl Maintenance for SqlStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        let marked = if self.serving { tx!(self, open::mark_clean_stop) } else { Ok(()) };
+        let marked = if self.serving {
+            tx!(self, open::mark_clean_stop)
+        } else {
+            Ok(())
+        };
         self.tracker.close();
         let closed = match &self.db {
             Db::Sqlite { journal, read } => {

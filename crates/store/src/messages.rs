@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use domain::DeltaChannel;
 use domain::message::Revision;
 use domain::{
     ConversationId, Cursor, Delta, EventBody, Message, MessageId, MessageStatus, MessageType,
     Offsets, Role, RunId, StoreError, StoreResult, Timestamp, ToolSuccess, UserId,
 };
-use domain::DeltaChannel;
 use serde_json::{Map, Value as Json};
 
 use crate::conversations::{Held, changed};
@@ -114,8 +114,14 @@ fn bytes(text: &str) -> i64 {
 }
 
 fn offsets(content: &str, additional_data: Option<&Json>, tool_arguments: i64) -> Offsets {
-    let reasoning = additional_data.and_then(|data| data.get("reasoning")).and_then(Json::as_str);
-    Offsets { text: bytes(content), reasoning: reasoning.map_or(0, bytes), tool_arguments }
+    let reasoning = additional_data
+        .and_then(|data| data.get("reasoning"))
+        .and_then(Json::as_str);
+    Offsets {
+        text: bytes(content),
+        reasoning: reasoning.map_or(0, bytes),
+        tool_arguments,
+    }
 }
 
 /// Object merge; keys of `more` win.
@@ -132,7 +138,10 @@ pub(crate) fn merged(data: Option<Json>, more: &Json) -> Option<Json> {
 
 /// `{key: value}` added to the data.
 pub(crate) fn with(data: Option<Json>, key: &str, value: Json) -> Option<Json> {
-    merged(data, &Json::Object(Map::from_iter([(key.to_owned(), value)])))
+    merged(
+        data,
+        &Json::Object(Map::from_iter([(key.to_owned(), value)])),
+    )
 }
 
 /// What the stored deltas of one revision add up to.
@@ -187,7 +196,10 @@ pub(crate) async fn fill(
     let ids = ints(messages.iter().map(|message| message.id.0));
     let mut siblings: HashMap<i64, Vec<MessageId>> = HashMap::new();
     for row in tx.all(SIBLINGS, vec![ids.clone(), ids]).await? {
-        siblings.entry(row.get("id")?).or_default().push(MessageId(row.get("sibling")?));
+        siblings
+            .entry(row.get("id")?)
+            .or_default()
+            .push(MessageId(row.get("sibling")?));
     }
     for message in &mut messages {
         message.siblings = siblings.remove(&message.id.0).unwrap_or_default();
@@ -199,7 +211,9 @@ pub(crate) async fn fill(
                 message.additional_data = with(data, "reasoning", Json::String(said.reasoning));
             }
             message.offsets = offsets(
-                &message.content, message.additional_data.as_ref(), bytes(&said.tool_arguments),
+                &message.content,
+                message.additional_data.as_ref(),
+                bytes(&said.tool_arguments),
             );
         }
     }
@@ -208,7 +222,10 @@ pub(crate) async fn fill(
 
 /// Its text is in its deltas; a parked answer has been recorded already.
 pub(crate) fn is_written(message: &Message) -> bool {
-    matches!(message.status, MessageStatus::Queued | MessageStatus::Streaming)
+    matches!(
+        message.status,
+        MessageStatus::Queued | MessageStatus::Streaming
+    )
 }
 
 /// One message as it is now, without siblings and streamed text.
@@ -218,7 +235,10 @@ pub(crate) async fn bare(tx: &mut Tx, user_id: UserId, id: MessageId) -> StoreRe
 
 pub(crate) async fn full(tx: &mut Tx, user_id: UserId, id: MessageId) -> StoreResult<Message> {
     let message = bare(tx, user_id, id).await?;
-    fill(tx, user_id, vec![message]).await?.pop().ok_or(StoreError::NotFound)
+    fill(tx, user_id, vec![message])
+        .await?
+        .pop()
+        .ok_or(StoreError::NotFound)
 }
 
 pub(crate) async fn several(
@@ -269,7 +289,10 @@ pub(crate) async fn of_conversation(
     conversation_id: ConversationId,
     id: MessageId,
 ) -> StoreResult<Message> {
-    message(&tx.one(MESSAGE_OF_CONVERSATION, args![id, conversation_id, user_id]).await?)
+    message(
+        &tx.one(MESSAGE_OF_CONVERSATION, args![id, conversation_id, user_id])
+            .await?,
+    )
 }
 
 pub(crate) async fn revisions(
@@ -329,15 +352,26 @@ pub(crate) async fn append(
     now: Timestamp,
 ) -> StoreResult<MessageId> {
     let args = args![
-        held.conversation_id, held.user_id, new.role.as_str(), new.content,
-        new.message_type.as_str(), new.tool_name, new.tool_success.map(ToolSuccess::as_str), now,
-        new.additional_data, parent, new.run_id, new.status.as_str(), new.client_message_id,
+        held.conversation_id,
+        held.user_id,
+        new.role.as_str(),
+        new.content,
+        new.message_type.as_str(),
+        new.tool_name,
+        new.tool_success.map(ToolSuccess::as_str),
+        now,
+        new.additional_data,
+        parent,
+        new.run_id,
+        new.status.as_str(),
+        new.client_message_id,
     ];
     let id = MessageId(tx.one(INSERT_MESSAGE, args).await?.get("id")?);
     // A node whose clock is behind does not send a conversation back in the list.
     held.updated_at = held.updated_at.max(now);
     held.head = Some(id);
-    tx.run(MOVE_HEAD, args![held.conversation_id, id, held.updated_at]).await?;
+    tx.run(MOVE_HEAD, args![held.conversation_id, id, held.updated_at])
+        .await?;
     said_message(tx, held, new.run_id, id, now);
     Ok(id)
 }
@@ -356,8 +390,13 @@ pub(crate) fn said_message(
 /// Writes what can change of a message.
 pub(crate) async fn write(tx: &mut Tx, message: &Message) -> StoreResult<()> {
     let data = message.additional_data.as_ref();
-    let args =
-        args![message.id, &message.content, message.status.as_str(), data, message.revision];
+    let args = args![
+        message.id,
+        &message.content,
+        message.status.as_str(),
+        data,
+        message.revision
+    ];
     tx.run(SET_MESSAGE, args).await.map(|_| ())
 }
 

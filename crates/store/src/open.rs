@@ -101,10 +101,14 @@ fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
     }
     let bad = |_| OpenError::Url(url.split('@').next_back().unwrap_or_default().to_owned());
     if url.starts_with("sqlite:") {
-        return Ok(Target::Sqlite(Box::new(SqliteConnectOptions::from_str(url).map_err(bad)?)));
+        return Ok(Target::Sqlite(Box::new(
+            SqliteConnectOptions::from_str(url).map_err(bad)?,
+        )));
     }
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Ok(Target::Postgres(Box::new(PgConnectOptions::from_str(url).map_err(bad)?)));
+        return Ok(Target::Postgres(Box::new(
+            PgConnectOptions::from_str(url).map_err(bad)?,
+        )));
     }
     Err(OpenError::Url(url.to_owned()))
 }
@@ -124,12 +128,18 @@ fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
 
 async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     private_file(options.get_filename())?;
-    let mut writer = sqlite_options(options).optimize_on_close(true, 400).connect().await.map_err(database)?;
+    let mut writer = sqlite_options(options)
+        .optimize_on_close(true, 400)
+        .connect()
+        .await
+        .map_err(database)?;
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(&mut writer)
         .await
         .map_err(database)?;
-    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = version
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     let mut part = || parts.next().unwrap_or(0);
     if (part(), part(), part()) < SQLITE_NEEDED {
         return Err(OpenError::SqliteVersion(version));
@@ -139,7 +149,10 @@ async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection
 
 /// Readable by its owner only, from its first byte on.
 fn private_file(path: &Path) -> Result<(), OpenError> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         create_private_dir(parent)?;
     }
     let mut options = std::fs::OpenOptions::new();
@@ -205,7 +218,10 @@ pub async fn migrate(database_url: &str, data_dir: &Path) -> Result<i64, OpenErr
         Target::Sqlite(options) => {
             use sqlx::Connection;
             let mut writer = sqlite_writer(*options).await?;
-            SQLITE_MIGRATIONS.run(&mut writer).await.map_err(migration)?;
+            SQLITE_MIGRATIONS
+                .run(&mut writer)
+                .await
+                .map_err(migration)?;
             writer.close().await.map_err(database)?;
         }
         Target::Postgres(options) => {
@@ -220,7 +236,11 @@ pub async fn migrate(database_url: &str, data_dir: &Path) -> Result<i64, OpenErr
 /// The schema that this program works with.
 #[must_use]
 pub fn schema_version() -> i64 {
-    SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    SQLITE_MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 impl SqlStore {
@@ -233,19 +253,39 @@ impl SqlStore {
         let db = match target(&options.database_url, &options.data_dir)? {
             Target::Sqlite(connect) => {
                 let mut writer = sqlite_writer((*connect).clone()).await?;
-                SQLITE_MIGRATIONS.run(&mut writer).await.map_err(migration)?;
+                SQLITE_MIGRATIONS
+                    .run(&mut writer)
+                    .await
+                    .map_err(migration)?;
                 let journal = Journal::start(writer, bus, health.clone(), &tracker);
-                Db::Sqlite { journal, read: sqlite_readers(*connect) }
+                Db::Sqlite {
+                    journal,
+                    read: sqlite_readers(*connect),
+                }
             }
             Target::Postgres(connect) => {
                 let pool = postgres_pool(*connect).await?;
                 POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration)?;
-                let shared = Shared { bus, health: health.clone(), tracker: tracker.clone() };
+                let shared = Shared {
+                    bus,
+                    health: health.clone(),
+                    tracker: tracker.clone(),
+                };
                 let deltas = DeltaTask::start(pool.clone(), shared.clone());
-                Db::Postgres { pool, deltas, shared }
+                Db::Postgres {
+                    pool,
+                    deltas,
+                    shared,
+                }
             }
         };
-        let store = Self { db, clock, health, tracker, serving: options.serving };
+        let store = Self {
+            db,
+            clock,
+            health,
+            tracker,
+            serving: options.serving,
+        };
         if store.serving {
             let now = store.clock.now();
             let boot_id = options.boot_id;
@@ -260,12 +300,17 @@ impl SqlStore {
     /// Makes every cursor that was given out so far invalid: after a restore.
     pub async fn new_epoch(&self) -> StoreResult<()> {
         let now = self.clock.now();
-        self.db.write(now, |tx, now| new_epoch(tx, now).boxed()).await
+        self.db
+            .write(now, |tx, now| new_epoch(tx, now).boxed())
+            .await
     }
 }
 
 async fn setting(tx: &mut Tx, key: &'static str) -> StoreResult<Option<String>> {
-    tx.maybe(SETTING, args![key]).await?.map(|row| row.get("value")).transpose()
+    tx.maybe(SETTING, args![key])
+        .await?
+        .map(|row| row.get("value"))
+        .transpose()
 }
 
 pub(crate) async fn set(tx: &mut Tx, key: &'static str, value: String) -> StoreResult<()> {
@@ -294,4 +339,3 @@ async fn begin(tx: &mut Tx, boot_id: Option<String>, now: Timestamp) -> StoreRes
 pub(crate) async fn mark_clean_stop(tx: &mut Tx) -> StoreResult<()> {
     set(tx, "clean_stop", "1".to_owned()).await
 }
-

@@ -28,10 +28,17 @@ impl DeltaTask {
         now: Timestamp,
     ) -> StoreResult<()> {
         let (reply, answer) = oneshot::channel();
-        let job = DeltaJob { fence, deltas, now, reply };
+        let job = DeltaJob {
+            fence,
+            deltas,
+            now,
+            reply,
+        };
         let closed = || StoreError::NotWritable("the store is closed".to_owned());
         self.queue.send(job).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
+        answer
+            .await
+            .map_err(|_| StoreError::Unknown("the journal has ended".to_owned()))?
     }
 }
 
@@ -72,7 +79,8 @@ async fn work(pool: PgPool, shared: Shared, mut waiting: mpsc::Receiver<DeltaJob
                 if let StoreError::NotWritable(why) = &error {
                     shared.health.not_writable(why);
                 }
-                jobs.into_iter().for_each(|job| job.finish(Err(error.clone())));
+                jobs.into_iter()
+                    .for_each(|job| job.finish(Err(error.clone())));
             }
         }
     }

@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use domain::limits::{REFRESH_GRACE_MS, SESSION_MS};
 use domain::store::SessionStore;
-use domain::{
-    Rotation, Session, SessionId, StoreError, StoreResult, Timestamp, User, UserId,
-};
+use domain::{Rotation, Session, SessionId, StoreError, StoreResult, Timestamp, User, UserId};
 
 use crate::SqlStore;
 use crate::db::{read, tx};
@@ -64,8 +62,13 @@ fn session(row: &Row) -> StoreResult<Session> {
 
 async fn create(tx: &mut Tx, new: Session) -> StoreResult<()> {
     let args = args![
-        new.session_id, new.user_id, new.generation, new.user_agent, new.created_at,
-        new.last_used_at, new.expires_at,
+        new.session_id,
+        new.user_id,
+        new.generation,
+        new.user_agent,
+        new.created_at,
+        new.last_used_at,
+        new.expires_at,
     ];
     tx.run(INSERT_SESSION, args).await.map(|_| ())
 }
@@ -101,18 +104,37 @@ async fn rotate(
         // Newer than anything we gave out: the database was restored from an older copy.
         behind if behind < 0 => return Ok(Rotation::Gone),
         _ => {
-            tx.run(END_SESSION, args![session_id, before.user_id]).await?;
-            return Ok(Rotation::Replayed { user_id: before.user_id });
+            tx.run(END_SESSION, args![session_id, before.user_id])
+                .await?;
+            return Ok(Rotation::Replayed {
+                user_id: before.user_id,
+            });
         }
     };
     let expires_at = now.plus_millis(SESSION_MS);
-    tx.run(ROTATE_SESSION, args![session_id, generation, rotated_at, now, expires_at]).await?;
-    let session = Session { generation, last_used_at: now, expires_at, ..before };
-    Ok(Rotation::Issued { session, generation: issued })
+    tx.run(
+        ROTATE_SESSION,
+        args![session_id, generation, rotated_at, now, expires_at],
+    )
+    .await?;
+    let session = Session {
+        generation,
+        last_used_at: now,
+        expires_at,
+        ..before
+    };
+    Ok(Rotation::Issued {
+        session,
+        generation: issued,
+    })
 }
 
 async fn list(tx: &mut Tx, user_id: UserId, now: Timestamp) -> StoreResult<Vec<Session>> {
-    tx.all(SESSIONS_OF_USER, args![user_id, now]).await?.iter().map(session).collect()
+    tx.all(SESSIONS_OF_USER, args![user_id, now])
+        .await?
+        .iter()
+        .map(session)
+        .collect()
 }
 
 async fn end(tx: &mut Tx, user_id: UserId, session_id: SessionId) -> StoreResult<()> {

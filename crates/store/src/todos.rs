@@ -13,7 +13,9 @@ use crate::tx::Tx;
 use crate::value::{Row, args, ints};
 
 macro_rules! columns {
-    () => { "id, title, done, due_at, created_at, updated_at" };
+    () => {
+        "id, title, done, due_at, created_at, updated_at"
+    };
 }
 
 statements! {
@@ -48,11 +50,19 @@ fn todo(row: &Row) -> StoreResult<Todo> {
 }
 
 async fn list(tx: &mut Tx, user_id: UserId) -> StoreResult<Vec<Todo>> {
-    tx.all(LIST_TODOS, args![user_id, TODOS_LISTED]).await?.iter().map(todo).collect()
+    tx.all(LIST_TODOS, args![user_id, TODOS_LISTED])
+        .await?
+        .iter()
+        .map(todo)
+        .collect()
 }
 
 async fn by_id(tx: &mut Tx, user_id: UserId, ids: Vec<i64>) -> StoreResult<Vec<Todo>> {
-    tx.all(TODOS_BY_ID, args![user_id, ints(ids)]).await?.iter().map(todo).collect()
+    tx.all(TODOS_BY_ID, args![user_id, ints(ids)])
+        .await?
+        .iter()
+        .map(todo)
+        .collect()
 }
 
 /// Carries a command out. An error leaves nothing written.
@@ -71,12 +81,25 @@ pub(crate) async fn execute(
                     detail: format!("There are {TODOS_PER_USER} todos already: remove some first."),
                 });
             }
-            let row = tx.one(INSERT_TODO, args![user_id, title, due_at, now]).await?;
+            let row = tx
+                .one(INSERT_TODO, args![user_id, title, due_at, now])
+                .await?;
             let added = todo(&row)?;
-            tx.emit(user_id, None, None, EventBody::Todo { todo_id: added.id }, now);
+            tx.emit(
+                user_id,
+                None,
+                None,
+                EventBody::Todo { todo_id: added.id },
+                now,
+            );
             Ok(TodoAnswer::One(added))
         }
-        TodoCommand::Change { id, title, done, due_at } => {
+        TodoCommand::Change {
+            id,
+            title,
+            done,
+            due_at,
+        } => {
             let Some(row) = tx.maybe(TODO_FOR_UPDATE, args![user_id, id]).await? else {
                 return Ok(TodoAnswer::NotFound);
             };
@@ -98,7 +121,13 @@ pub(crate) async fn execute(
                 return Ok(TodoAnswer::NotFound);
             }
             tx.scrub = true;
-            tx.emit(user_id, None, None, EventBody::TodoDeleted { todo_id: id }, now);
+            tx.emit(
+                user_id,
+                None,
+                None,
+                EventBody::TodoDeleted { todo_id: id },
+                now,
+            );
             Ok(TodoAnswer::Removed(id))
         }
         TodoCommand::List => Ok(TodoAnswer::Many(list(tx, user_id).await?)),

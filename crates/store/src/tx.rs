@@ -41,16 +41,29 @@ macro_rules! run {
     ($self:ident, $sql:ident, $args:ident, $method:ident) => {
         match &mut $self.conn {
             Conn::Writer(conn) => {
-                let query = $args.into_iter().fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));
-                query.$method(&mut **conn).await.map_err(|e| error::from_sqlite(&e)).map(Into::into)
+                let query = $args
+                    .into_iter()
+                    .fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));
+                query
+                    .$method(&mut **conn)
+                    .await
+                    .map_err(|e| error::from_sqlite(&e))
+                    .map(Into::into)
             }
             Conn::Reader(conn) => {
-                let query = $args.into_iter().fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));
-                query.$method(&mut **conn).await.map_err(|e| error::from_sqlite(&e)).map(Into::into)
+                let query = $args
+                    .into_iter()
+                    .fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));
+                query
+                    .$method(&mut **conn)
+                    .await
+                    .map_err(|e| error::from_sqlite(&e))
+                    .map(Into::into)
             }
             Conn::Postgres(conn) => {
-                let query =
-                    $args.into_iter().fold(sqlx::query($sql.postgres), |q, v| v.bind_postgres(q));
+                let query = $args
+                    .into_iter()
+                    .fold(sqlx::query($sql.postgres), |q, v| v.bind_postgres(q));
                 query
                     .$method(&mut **conn)
                     .await
@@ -102,7 +115,12 @@ impl From<sqlx::postgres::PgQueryResult> for Affected {
 
 impl Tx {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self { conn, pending: Vec::new(), retry: false, scrub: false }
+        Self {
+            conn,
+            pending: Vec::new(),
+            retry: false,
+            scrub: false,
+        }
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -138,7 +156,13 @@ impl Tx {
         body: EventBody,
         created_at: Timestamp,
     ) {
-        self.pending.push(NewEvent { user_id, conversation_id, run_id, body, created_at });
+        self.pending.push(NewEvent {
+            user_id,
+            conversation_id,
+            run_id,
+            body,
+            created_at,
+        });
     }
 }
 

@@ -12,7 +12,9 @@ use crate::tx::Tx;
 use crate::value::{Row, args};
 
 macro_rules! columns {
-    () => { "id, email, full_name, role, disabled, created_at" };
+    () => {
+        "id, email, full_name, role, disabled, created_at"
+    };
 }
 
 statements! {
@@ -56,7 +58,10 @@ pub(crate) fn user(row: &Row) -> StoreResult<User> {
 }
 
 fn conflict(code: &'static str, detail: &str) -> StoreError {
-    StoreError::Conflict { code, detail: detail.to_owned() }
+    StoreError::Conflict {
+        code,
+        detail: detail.to_owned(),
+    }
 }
 
 async fn create(tx: &mut Tx, new: NewUser, admission: Admission) -> StoreResult<User> {
@@ -64,29 +69,34 @@ async fn create(tx: &mut Tx, new: NewUser, admission: Admission) -> StoreResult<
     let first = tx.maybe(ANY_USER, args![]).await?.is_none();
     let role = match (admission, first) {
         (Admission::FirstOnly, false) => {
-            return Err(conflict("registration_closed", "An admin adds accounts on this server."));
+            return Err(conflict(
+                "registration_closed",
+                "An admin adds accounts on this server.",
+            ));
         }
         (Admission::FirstOnly | Admission::Open, true) => UserRole::Admin,
         (Admission::Open, false) | (Admission::Granted, _) => new.role,
     };
     let args = args![
-        normalize_email(&new.email), new.full_name, new.password_hash, role.as_str(), new.now,
+        normalize_email(&new.email),
+        new.full_name,
+        new.password_hash,
+        role.as_str(),
+        new.now,
     ];
-    let row = tx
-        .maybe(INSERT_USER, args)
-        .await?
-        .ok_or_else(|| conflict("email_taken", "There is an account with this e-mail address."))?;
+    let row = tx.maybe(INSERT_USER, args).await?.ok_or_else(|| {
+        conflict(
+            "email_taken",
+            "There is an account with this e-mail address.",
+        )
+    })?;
     let user = user(&row)?;
-    tx.run(INSERT_FEED, args![user.id, new.now.0.max(1)]).await?;
+    tx.run(INSERT_FEED, args![user.id, new.now.0.max(1)])
+        .await?;
     Ok(user)
 }
 
-async fn update(
-    tx: &mut Tx,
-    id: UserId,
-    patch: UserPatch,
-    now: Timestamp,
-) -> StoreResult<User> {
+async fn update(tx: &mut Tx, id: UserId, patch: UserPatch, now: Timestamp) -> StoreResult<User> {
     tx.maybe(LOCK_ADMISSION, args![]).await?;
     let before = user(&tx.one(USER_FOR_UPDATE, args![id]).await?)?;
     let after = User {
@@ -99,7 +109,14 @@ async fn update(
         return Err(last_admin());
     }
     let role = after.role.as_str();
-    let args = args![id, &after.full_name, role, after.disabled, patch.password_hash, now];
+    let args = args![
+        id,
+        &after.full_name,
+        role,
+        after.disabled,
+        patch.password_hash,
+        now
+    ];
     tx.run(UPDATE_USER, args).await?;
     if after.disabled {
         tx.run(END_ALL_SESSIONS, args![id]).await?;
@@ -112,7 +129,10 @@ fn is_admin(user: &User) -> bool {
 }
 
 fn last_admin() -> StoreError {
-    conflict("last_admin", "This is the last admin: make somebody else admin first.")
+    conflict(
+        "last_admin",
+        "This is the last admin: make somebody else admin first.",
+    )
 }
 
 async fn delete(tx: &mut Tx, id: UserId) -> StoreResult<()> {
@@ -145,7 +165,11 @@ async fn password_hash(tx: &mut Tx, id: UserId) -> StoreResult<String> {
 }
 
 async fn list(tx: &mut Tx, after: UserId, limit: i64) -> StoreResult<Vec<User>> {
-    tx.all(USERS_AFTER, args![after, limit.max(0)]).await?.iter().map(user).collect()
+    tx.all(USERS_AFTER, args![after, limit.max(0)])
+        .await?
+        .iter()
+        .map(user)
+        .collect()
 }
 
 async fn any(tx: &mut Tx) -> StoreResult<bool> {
@@ -159,7 +183,9 @@ async fn audit(
     subject: Option<i64>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    tx.run(INSERT_AUDIT, args![actor, action, subject, now]).await.map(|_| ())
+    tx.run(INSERT_AUDIT, args![actor, action, subject, now])
+        .await
+        .map(|_| ())
 }
 
 #[async_trait]

@@ -35,9 +35,9 @@ impl Value {
             Self::Uuid(v) => query.bind(v),
             Self::Json(v) => query.bind(v.map(|v| v.to_string())),
             Self::Ints(v) => query.bind(Json(v)),
-            Self::Uuids(v) => {
-                query.bind(Json(v.iter().map(|u| u.simple().to_string()).collect::<Vec<_>>()))
-            }
+            Self::Uuids(v) => query.bind(Json(
+                v.iter().map(|u| u.simple().to_string()).collect::<Vec<_>>(),
+            )),
         }
     }
 
@@ -140,7 +140,9 @@ impl Row {
     }
 
     pub(crate) fn json(&self, column: &str) -> StoreResult<Option<serde_json::Value>> {
-        Ok(self.get::<Option<Json<serde_json::Value>>>(column)?.map(|json| json.0))
+        Ok(self
+            .get::<Option<Json<serde_json::Value>>>(column)?
+            .map(|json| json.0))
     }
 
     /// A column of a closed set of words.

@@ -132,7 +132,8 @@ impl TestApp {
             Arc::clone(&options.ids),
             handle,
         );
-        tasks.spawn(scheduler.run(drain.clone(), Duration::from_secs(5)));
+        // Runs held at a gate would use the whole deadline.
+        tasks.spawn(scheduler.run(drain.clone(), Duration::from_millis(300)));
         let stop = drain.clone();
         tasks.spawn(async move {
             server::serve(listener, server::router(state), stop)

@@ -46,7 +46,6 @@ impl Answer {
     /// # Panics
     /// On any other, with the body.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
         self.body

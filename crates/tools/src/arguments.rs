@@ -22,7 +22,9 @@ pub(crate) fn optional_text(
             let text = text.trim();
             let length = text.chars().count();
             if length == 0 || length > max {
-                return Err(ToolError::new(format!("`{field}` must have 1 to {max} characters.")));
+                return Err(ToolError::new(format!(
+                    "`{field}` must have 1 to {max} characters."
+                )));
             }
             Ok(Some(text.to_owned()))
         }
@@ -43,7 +45,11 @@ pub(crate) fn id(arguments: &Value, field: &str) -> Result<i64, ToolError> {
     let value = arguments.get(field);
     value
         .and_then(Value::as_i64)
-        .or_else(|| value.and_then(Value::as_str).and_then(|text| text.trim().parse().ok()))
+        .or_else(|| {
+            value
+                .and_then(Value::as_str)
+                .and_then(|text| text.trim().parse().ok())
+        })
         .ok_or_else(|| ToolError::new(format!("`{field}` must be the number of a todo.")))
 }
 
@@ -55,7 +61,9 @@ pub(crate) fn date(
     zone: &str,
 ) -> Result<Option<Option<Timestamp>>, ToolError> {
     let wrong = || {
-        ToolError::new(format!("`{field}` must be a date such as 2026-03-31 or 2026-03-31T09:00."))
+        ToolError::new(format!(
+            "`{field}` must be a date such as 2026-03-31 or 2026-03-31T09:00."
+        ))
     };
     let text = match arguments.get(field) {
         None | Some(Value::Null) => return Ok(None),
@@ -85,8 +93,14 @@ mod tests {
     #[test]
     fn dates_are_read_in_the_users_zone_unless_they_name_one() {
         let at = |text: &str| date(&json!({ "d": text }), "d", "Europe/Berlin").unwrap();
-        assert_eq!(at("2026-01-02T03:04"), Some(Some(Timestamp(1_767_319_440_000))));
-        assert_eq!(at("2026-01-02T03:04:00Z"), Some(Some(Timestamp(1_767_323_040_000))));
+        assert_eq!(
+            at("2026-01-02T03:04"),
+            Some(Some(Timestamp(1_767_319_440_000)))
+        );
+        assert_eq!(
+            at("2026-01-02T03:04:00Z"),
+            Some(Some(Timestamp(1_767_323_040_000)))
+        );
         assert_eq!(at("2026-01-02"), Some(Some(Timestamp(1_767_308_400_000))));
         assert_eq!(at(""), Some(None));
         assert_eq!(date(&json!({}), "d", "UTC").unwrap(), None);

@@ -90,12 +90,19 @@ mod tests {
     #[test]
     fn arithmetic_is_exact() {
         for (expression, result) in [
-            ("12345678901234567890 * 98765432109876543210", "1219326311370217952237463801111263526900"),
+            (
+                "12345678901234567890 * 98765432109876543210",
+                "1219326311370217952237463801111263526900",
+            ),
             ("0.1 + 0.2", "0.3"),
             ("(2 + 3) * 4 ^ 2", "80"),
             ("10 / 4", "2.5"),
         ] {
-            let answer = call(&Calculator::default(), "UTC", &json!({ "expression": expression }));
+            let answer = call(
+                &Calculator::default(),
+                "UTC",
+                &json!({ "expression": expression }),
+            );
             assert_eq!(answer.unwrap()["result"], result, "{expression}");
         }
     }
@@ -103,7 +110,11 @@ mod tests {
     #[test]
     fn what_is_no_arithmetic_or_has_no_end_is_an_error_and_ends() {
         for expression in ["", "2 +", "1 / 0", "9^9^9^9", "delete everything"] {
-            let answer = call(&Calculator::default(), "UTC", &json!({ "expression": expression }));
+            let answer = call(
+                &Calculator::default(),
+                "UTC",
+                &json!({ "expression": expression }),
+            );
             assert!(answer.is_err(), "{expression}: {answer:?}");
         }
         assert!(call(&Calculator::default(), "UTC", &json!({ "expression": 5 })).is_err());

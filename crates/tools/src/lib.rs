@@ -55,9 +55,10 @@ mod testing {
     /// Plans and runs a call of a tool that is not transactional.
     pub(crate) fn call(tool: &dyn Tool, zone: &str, arguments: &Value) -> Result<Value, ToolError> {
         match tool.plan(&context(zone), arguments)? {
-            ToolPlan::Call(call) => {
-                tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(call)
-            }
+            ToolPlan::Call(call) => tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(call),
             ToolPlan::Commit(_) => panic!("a transactional tool"),
         }
     }

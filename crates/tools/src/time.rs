@@ -51,7 +51,9 @@ impl Tool for CurrentTime {
         let asked = arguments::optional_text(arguments, "time_zone", 64)?;
         let name = asked.unwrap_or_else(|| context.time_zone.clone());
         let zone = TimeZone::get(&name).map_err(|_| {
-            ToolError::new(format!("There is no time zone `{name}`: give an IANA name such as Europe/Paris."))
+            ToolError::new(format!(
+                "There is no time zone `{name}`: give an IANA name such as Europe/Paris."
+            ))
         })?;
         let now = context.clock.now();
         let answer = jiff::Timestamp::from_millisecond(now.0)

@@ -17,7 +17,13 @@ macro_rules! todo_tool {
         impl Default for $tool {
             fn default() -> Self {
                 let (name, description) = ($name.to_owned(), $description.to_owned());
-                Self { spec: ToolSpec { name, description, schema: json!($schema) } }
+                Self {
+                    spec: ToolSpec {
+                        name,
+                        description,
+                        schema: json!($schema),
+                    },
+                }
             }
         }
 
@@ -129,15 +135,24 @@ mod tests {
     #[test]
     fn arguments_become_commands() {
         assert_eq!(
-            planned(&TodoAdd::default(), &json!({"title": " milk ", "due_at": "2026-01-02"})),
+            planned(
+                &TodoAdd::default(),
+                &json!({"title": " milk ", "due_at": "2026-01-02"})
+            ),
             Ok(TodoCommand::Add {
                 title: "milk".into(),
                 due_at: Some(Timestamp(1_767_308_400_000)),
             })
         );
-        assert_eq!(planned(&TodoList::default(), &json!({})), Ok(TodoCommand::List));
         assert_eq!(
-            planned(&TodoChange::default(), &json!({"id": "7", "done": true, "due_at": ""})),
+            planned(&TodoList::default(), &json!({})),
+            Ok(TodoCommand::List)
+        );
+        assert_eq!(
+            planned(
+                &TodoChange::default(),
+                &json!({"id": "7", "done": true, "due_at": ""})
+            ),
             Ok(TodoCommand::Change {
                 id: TodoId(7),
                 title: None,
@@ -156,10 +171,22 @@ mod tests {
         for (tool, arguments, word) in [
             (&TodoAdd::default() as &dyn Tool, json!({}), "title"),
             (&TodoAdd::default(), json!({"title": "  "}), "title"),
-            (&TodoAdd::default(), json!({"title": "x".repeat(501)}), "title"),
-            (&TodoAdd::default(), json!({"title": "x", "due_at": "soon"}), "due_at"),
+            (
+                &TodoAdd::default(),
+                json!({"title": "x".repeat(501)}),
+                "title",
+            ),
+            (
+                &TodoAdd::default(),
+                json!({"title": "x", "due_at": "soon"}),
+                "due_at",
+            ),
             (&TodoChange::default(), json!({"done": true}), "id"),
-            (&TodoChange::default(), json!({"id": 1, "done": "yes"}), "done"),
+            (
+                &TodoChange::default(),
+                json!({"id": 1, "done": "yes"}),
+                "done",
+            ),
             (&TodoRemove::default(), json!({"id": 1.5}), "id"),
         ] {
             let error = planned(tool, &arguments).unwrap_err();

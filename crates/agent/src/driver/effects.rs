@@ -1,8 +1,8 @@
 //! One effect after the other.
 
+use domain::step::ToolOutcome;
 use domain::store::ModelStep;
 use domain::{CallState, ToolClass};
-use domain::step::ToolOutcome;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,8 +15,10 @@ impl Driver<'_> {
         let (deps, fence) = (self.deps, self.fence);
         match effect {
             Effect::BeginAnswer => {
-                let open =
-                    committed(&self.stop, || deps.store.begin_answer(fence, deps.clock.now())).await?;
+                let open = committed(&self.stop, || {
+                    deps.store.begin_answer(fence, deps.clock.now())
+                })
+                .await?;
                 self.writer = Some(Writer::new(&open));
                 self.feed(Input::Answer(open));
             }
@@ -27,7 +29,11 @@ impl Driver<'_> {
                 .await?;
                 self.writer = Some(Writer::new(&open));
             }
-            Effect::CallModel { call, tools, prefill } => {
+            Effect::CallModel {
+                call,
+                tools,
+                prefill,
+            } => {
                 self.call_model(call, tools, prefill).await?;
             }
             Effect::CancelModel => self.answering = None,
@@ -44,7 +50,14 @@ impl Driver<'_> {
                 self.answering = None;
                 self.wait = Some((call, Instant::now() + Duration::from_millis(millis)));
             }
-            Effect::RecordModelStep { text, reasoning, calls, finish, usage, resumed } => {
+            Effect::RecordModelStep {
+                text,
+                reasoning,
+                calls,
+                finish,
+                usage,
+                resumed,
+            } => {
                 self.answering = None;
                 self.flush().await?;
                 let Some(message_id) = self.writer.as_ref().map(Writer::message_id) else {
@@ -65,7 +78,10 @@ impl Driver<'_> {
                 })
                 .await?;
                 self.writer = None;
-                self.calls = entries.into_iter().map(|entry| (entry.call_id, entry)).collect();
+                self.calls = entries
+                    .into_iter()
+                    .map(|entry| (entry.call_id, entry))
+                    .collect();
                 self.feed(Input::Recorded);
             }
             Effect::Execute { call_id } => self.execute_call(call_id).await?,
@@ -83,7 +99,8 @@ impl Driver<'_> {
                 };
                 let outcome = ToolOutcome::without_result(state, &why);
                 committed(&self.stop, || {
-                    deps.store.record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
+                    deps.store
+                        .record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
                 })
                 .await?;
             }
@@ -105,7 +122,11 @@ impl Driver<'_> {
         let (machine, effects) = self.machine.again(&records);
         self.machine = machine;
         self.effects = effects.into();
-        self.calls = records.ledger.into_iter().map(|entry| (entry.call_id, entry)).collect();
+        self.calls = records
+            .ledger
+            .into_iter()
+            .map(|entry| (entry.call_id, entry))
+            .collect();
         Ok(())
     }
 }

@@ -58,7 +58,9 @@ impl Driver<'_> {
 
     /// A title by the model for a new conversation. Nothing depends on it.
     pub(super) async fn after(&mut self) {
-        let Some(model) = self.model.clone().filter(|model| !model.info().built_in) else { return };
+        let Some(model) = self.model.clone().filter(|model| !model.info().built_in) else {
+            return;
+        };
         if !self.completed {
             return;
         }

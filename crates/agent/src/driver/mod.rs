@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use domain::limits::RUN_WALL_MS;
 use domain::store::RunRecords;
-use domain::{CallId, Clock, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError, StoreResult};
+use domain::{
+    CallId, Clock, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError, StoreResult,
+};
 use futures::future::AbortHandle;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -63,7 +65,10 @@ pub(crate) enum Left {
 
 /// Drives the run until it has ended, is parked, or belongs to somebody else.
 pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) {
-    let fence = Fence { run_id: run.run_id, fence: run.fence };
+    let fence = Fence {
+        run_id: run.run_id,
+        fence: run.fence,
+    };
     let deadline = Instant::now() + Duration::from_millis(RUN_WALL_MS);
     loop {
         let turn = async {
@@ -140,7 +145,10 @@ impl<'a> Driver<'a> {
                 .tools
                 .iter()
                 .map(|tool| {
-                    let traits = ToolTraits { class: tool.class(), policy: tool.policy() };
+                    let traits = ToolTraits {
+                        class: tool.class(),
+                        policy: tool.policy(),
+                    };
                     (tool.spec().name.clone(), traits)
                 })
                 .collect(),
@@ -158,7 +166,11 @@ impl<'a> Driver<'a> {
             model_error,
             answering: None,
             writer: records.open_answer.as_ref().map(Writer::new),
-            calls: records.ledger.into_iter().map(|entry| (entry.call_id, entry)).collect(),
+            calls: records
+                .ledger
+                .into_iter()
+                .map(|entry| (entry.call_id, entry))
+                .collect(),
             running: FuturesUnordered::new(),
             aborts: HashMap::new(),
             wait: None,
@@ -216,7 +228,12 @@ impl<'a> Driver<'a> {
         if let Err(left) = self.flush().await {
             return left;
         }
-        match self.deps.store.release(self.fence, self.deps.clock.now()).await {
+        match self
+            .deps
+            .store
+            .release(self.fence, self.deps.clock.now())
+            .await
+        {
             Ok(()) => Left::HandedBack,
             Err(error) => {
                 tracing::warn!(run_id = %self.fence.run_id, %error, "a run could not be handed back");
@@ -227,7 +244,9 @@ impl<'a> Driver<'a> {
 
     /// Stores the pending deltas.
     async fn flush(&mut self) -> Result<(), Left> {
-        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        let Some(writer) = self.writer.as_mut() else {
+            return Ok(());
+        };
         let deltas = writer.take();
         if deltas.is_empty() {
             return Ok(());
@@ -235,7 +254,8 @@ impl<'a> Driver<'a> {
         let started = Instant::now();
         let (deps, fence) = (self.deps, self.fence);
         committed(&self.stop, || {
-            deps.store.append_deltas(fence, deltas.clone(), deps.clock.now())
+            deps.store
+                .append_deltas(fence, deltas.clone(), deps.clock.now())
         })
         .await?;
         writer.flushed(started);

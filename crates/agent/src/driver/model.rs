@@ -26,20 +26,30 @@ pub(super) struct Came {
 
 /// The next chunk; never, when no call is in flight. Cancel-safe.
 pub(super) async fn next(answering: Option<&mut Answering>) -> Came {
-    let Some(answering) = answering else { return std::future::pending().await };
-    let chunk = timeout(answering.patience, answering.stream.next()).await.unwrap_or_else(|_| {
-        Some(Err(ModelError::new(
-            ModelErrorKind::Stalled,
-            format!(
-                "The model sent nothing for {} seconds. Try again, or choose another model.",
-                answering.patience.as_secs()
-            ),
-        )))
-    });
+    let Some(answering) = answering else {
+        return std::future::pending().await;
+    };
+    let chunk = timeout(answering.patience, answering.stream.next())
+        .await
+        .unwrap_or_else(|_| {
+            Some(Err(ModelError::new(
+                ModelErrorKind::Stalled,
+                format!(
+                    "The model sent nothing for {} seconds. Try again, or choose another model.",
+                    answering.patience.as_secs()
+                ),
+            )))
+        });
     let waits = matches!(chunk, Some(Ok(ModelChunk::Queued { .. })));
-    answering.patience =
-        Duration::from_millis(if waits { MODEL_FIRST_CHUNK_MS } else { MODEL_NEXT_CHUNK_MS });
-    Came { call: answering.call, chunk }
+    answering.patience = Duration::from_millis(if waits {
+        MODEL_FIRST_CHUNK_MS
+    } else {
+        MODEL_NEXT_CHUNK_MS
+    });
+    Came {
+        call: answering.call,
+        chunk,
+    }
 }
 
 impl Driver<'_> {
@@ -76,8 +86,15 @@ impl Driver<'_> {
         prefill: Option<String>,
     ) -> Result<ModelRequest, Left> {
         let info = model.info();
-        let offered = if tools && info.tools { self.deps.tools.offered() } else { Vec::new() };
-        let leaf = self.writer.as_ref().map_or(self.run.ai_message_id, |w| w.message_id());
+        let offered = if tools && info.tools {
+            self.deps.tools.offered()
+        } else {
+            Vec::new()
+        };
+        let leaf = self
+            .writer
+            .as_ref()
+            .map_or(self.run.ai_message_id, |w| w.message_id());
         let (mut history, cut) = self
             .deps
             .store
@@ -107,12 +124,24 @@ impl Driver<'_> {
     pub(super) fn take_chunk(&mut self, came: Came) {
         let call = came.call;
         match came.chunk {
-            Some(Ok(ModelChunk::End { calls, finish, usage })) => {
+            Some(Ok(ModelChunk::End {
+                calls,
+                finish,
+                usage,
+            })) => {
                 self.answering = None;
                 let calls = calls::ready(calls, &*self.deps.ids);
-                self.feed(Input::End { call, calls, finish, usage });
+                self.feed(Input::End {
+                    call,
+                    calls,
+                    finish,
+                    usage,
+                });
             }
-            Some(Ok(chunk)) => self.feed(Input::Chunk { call, chunk: without_nul(chunk) }),
+            Some(Ok(chunk)) => self.feed(Input::Chunk {
+                call,
+                chunk: without_nul(chunk),
+            }),
             Some(Err(error)) => {
                 self.answering = None;
                 self.feed(Input::ModelFailed { call, error });
@@ -133,7 +162,11 @@ impl Driver<'_> {
 /// NUL can't be stored on every database, and means nothing in a text.
 fn without_nul(chunk: ModelChunk) -> ModelChunk {
     let clean = |text: String| {
-        if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+        if text.contains('\0') {
+            text.replace('\0', "\u{fffd}")
+        } else {
+            text
+        }
     };
     match chunk {
         ModelChunk::Text(text) => ModelChunk::Text(clean(text)),

@@ -30,34 +30,52 @@ impl Driver<'_> {
     pub(super) async fn execute_call(&mut self, call_id: CallId) -> Result<(), Left> {
         let (deps, fence) = (self.deps, self.fence);
         let Some(entry) = self.calls.get(&call_id).cloned() else {
-            return self.settle(call_id, ToolOutcome::failed("The call is not known.")).await;
+            return self
+                .settle(call_id, ToolOutcome::failed("The call is not known."))
+                .await;
         };
         let Some(tool) = deps.tools.get(&entry.tool_name) else {
-            return self.settle(call_id, ToolOutcome::failed("There is no tool of this name.")).await;
+            return self
+                .settle(
+                    call_id,
+                    ToolOutcome::failed("There is no tool of this name."),
+                )
+                .await;
         };
         let context = ToolContext {
             user_id: self.run.user_id,
             conversation_id: self.run.conversation_id,
             run_id: self.run.run_id,
             call_id,
-            time_zone: self.run.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+            time_zone: self
+                .run
+                .time_zone
+                .clone()
+                .unwrap_or_else(|| "UTC".to_owned()),
             clock: Arc::clone(&deps.clock),
         };
         let plan = match tool.plan(&context, &entry.arguments) {
             Ok(plan) => plan,
-            Err(error) => return self.settle(call_id, ToolOutcome::failed(&error.detail)).await,
+            Err(error) => {
+                return self
+                    .settle(call_id, ToolOutcome::failed(&error.detail))
+                    .await;
+            }
         };
         match plan {
             ToolPlan::Commit(command) => {
                 committed(&self.stop, || {
-                    deps.store.commit_command(fence, call_id, command.clone(), deps.clock.now())
+                    deps.store
+                        .commit_command(fence, call_id, command.clone(), deps.clock.now())
                 })
                 .await?;
                 self.feed(Input::Outcome { call_id });
             }
             ToolPlan::Call(call) => {
-                committed(&self.stop, || deps.store.call_running(fence, call_id, deps.clock.now()))
-                    .await?;
+                committed(&self.stop, || {
+                    deps.store.call_running(fence, call_id, deps.clock.now())
+                })
+                .await?;
                 // Between this check and the effect a pause of the whole process can still fall;
                 // the promise names that window.
                 if !deps.lease.holds(self.claimed) {
@@ -67,8 +85,16 @@ impl Driver<'_> {
                 self.aborts.insert(call_id, abort);
                 self.running.push(Box::pin(async move {
                     match timeout(Duration::from_millis(TOOL_CALL_MS), call).await {
-                        Ok(done) => Finished { call_id, result: done.ok(), late: false },
-                        Err(_) => Finished { call_id, result: None, late: true },
+                        Ok(done) => Finished {
+                            call_id,
+                            result: done.ok(),
+                            late: false,
+                        },
+                        Err(_) => Finished {
+                            call_id,
+                            result: None,
+                            late: true,
+                        },
                     }
                 }));
             }
@@ -83,9 +109,14 @@ impl Driver<'_> {
         }
         let class = self.calls.get(&call_id).map(|entry| entry.class);
         let outcome = match finished.result {
-            Some(Ok(result)) => ToolOutcome { state: CallState::Succeeded, result: bounded(result) },
+            Some(Ok(result)) => ToolOutcome {
+                state: CallState::Succeeded,
+                result: bounded(result),
+            },
             Some(Err(error)) => ToolOutcome::failed(&error.detail),
-            None if finished.late && matches!(class, Some(ToolClass::Effectful | ToolClass::Keyed)) => {
+            None if finished.late
+                && matches!(class, Some(ToolClass::Effectful | ToolClass::Keyed)) =>
+            {
                 ToolOutcome::without_result(
                     CallState::Unknown,
                     "The tool did not answer in time. It may or may not have happened.",
@@ -103,7 +134,8 @@ impl Driver<'_> {
     ) -> Result<(), Left> {
         let (deps, fence) = (self.deps, self.fence);
         committed(&self.stop, || {
-            deps.store.record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
+            deps.store
+                .record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
         })
         .await?;
         self.feed(Input::Outcome { call_id });

@@ -2,9 +2,7 @@
 
 use domain::step::ToolOutcome;
 use domain::store::PlannedCall;
-use domain::{
-    CallId, DeltaChannel, FinishReason, MessageStatus, RunError, RunState, Usage,
-};
+use domain::{CallId, DeltaChannel, FinishReason, MessageStatus, RunError, RunState, Usage};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -12,12 +10,22 @@ pub enum Effect {
     BeginAnswer,
     /// The stored text becomes a superseded revision; the answer starts again.
     RestartAnswer,
-    CallModel { call: u64, tools: bool, prefill: Option<String> },
+    CallModel {
+        call: u64,
+        tools: bool,
+        prefill: Option<String>,
+    },
     /// Drop the model call in flight.
     CancelModel,
-    Append { channel: DeltaChannel, text: String },
+    Append {
+        channel: DeltaChannel,
+        text: String,
+    },
     /// Wait, then `Input::Timer`.
-    Wait { call: u64, millis: u64 },
+    Wait {
+        call: u64,
+        millis: u64,
+    },
     /// Commit the model step; answered by `Input::Recorded`.
     RecordModelStep {
         text: String,
@@ -28,11 +36,19 @@ pub enum Effect {
         resumed: bool,
     },
     /// Make the call and commit its outcome; answered by `Input::Outcome`.
-    Execute { call_id: CallId },
+    Execute {
+        call_id: CallId,
+    },
     /// Commit an outcome without making the call; answered by `Input::Outcome`.
-    Settle { call_id: CallId, outcome: ToolOutcome },
+    Settle {
+        call_id: CallId,
+        outcome: ToolOutcome,
+    },
     /// Drop the call if it is running and commit what can be said of it. Not answered.
-    Abandon { call_id: CallId, why: String },
+    Abandon {
+        call_id: CallId,
+        why: String,
+    },
     /// Park the run until the user decides; `Input::Parked`, or a restored machine where the
     /// decision was faster.
     Park,

@@ -9,15 +9,30 @@ use crate::ports::{ModelChunk, ModelError};
 pub enum Input {
     /// The message to write to is there ([`super::Effect::BeginAnswer`]).
     Answer(OpenAnswer),
-    Chunk { call: u64, chunk: ModelChunk },
-    End { call: u64, calls: Vec<NewCall>, finish: FinishReason, usage: Usage },
-    ModelFailed { call: u64, error: ModelError },
+    Chunk {
+        call: u64,
+        chunk: ModelChunk,
+    },
+    End {
+        call: u64,
+        calls: Vec<NewCall>,
+        finish: FinishReason,
+        usage: Usage,
+    },
+    ModelFailed {
+        call: u64,
+        error: ModelError,
+    },
     /// A wait is over.
-    Timer { call: u64 },
+    Timer {
+        call: u64,
+    },
     /// The model step is committed.
     Recorded,
     /// The outcome of a call is committed.
-    Outcome { call_id: CallId },
+    Outcome {
+        call_id: CallId,
+    },
     /// The run was parked; whoever claims it next is another machine.
     Parked,
     /// The user's stop.

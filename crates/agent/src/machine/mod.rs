@@ -157,9 +157,12 @@ impl Machine {
         match input {
             Input::Answer(open) => self.on_answer(open),
             Input::Chunk { call, chunk } if self.is_current(call) => self.on_chunk(chunk),
-            Input::End { call, calls, finish, usage } if self.is_current(call) => {
-                self.on_end(calls, finish, usage)
-            }
+            Input::End {
+                call,
+                calls,
+                finish,
+                usage,
+            } if self.is_current(call) => self.on_end(calls, finish, usage),
             Input::ModelFailed { call, error } if self.is_current(call) => self.on_failure(error),
             Input::Timer { call } if self.phase == Phase::Waiting && call == self.call => {
                 self.call_model()
@@ -169,7 +172,9 @@ impl Machine {
             Input::Parked => self.on_parked(),
             Input::Cancel => self.cancel(),
             Input::OutOfTime => self.out_of_time(),
-            Input::Chunk { .. } | Input::End { .. } | Input::ModelFailed { .. }
+            Input::Chunk { .. }
+            | Input::End { .. }
+            | Input::ModelFailed { .. }
             | Input::Timer { .. } => Vec::new(),
         }
     }
@@ -182,7 +187,8 @@ impl Machine {
         if self.phase != Phase::Preparing {
             return Vec::new();
         }
-        let partial = !open.text.is_empty() || !open.reasoning.is_empty() || open.tool_arguments > 0;
+        let partial =
+            !open.text.is_empty() || !open.reasoning.is_empty() || open.tool_arguments > 0;
         // Reasoning and half of a call's arguments are nothing to go on from.
         let goes_on = self.settings.prefill && !open.text.is_empty() && open.tool_arguments == 0;
         self.resumed |= partial;
@@ -201,7 +207,11 @@ impl Machine {
         self.phase = Phase::Calling;
         let prefill =
             (!self.answer.stale && !self.answer.text.is_empty()).then(|| self.answer.text.clone());
-        vec![Effect::CallModel { call: self.call, tools: self.last_call.is_none(), prefill }]
+        vec![Effect::CallModel {
+            call: self.call,
+            tools: self.last_call.is_none(),
+            prefill,
+        }]
     }
 
     fn on_chunk(&mut self, chunk: ModelChunk) -> Vec<Effect> {
@@ -227,7 +237,8 @@ impl Machine {
             DeltaChannel::ToolArguments => {}
         }
         effects.push(Effect::Append { channel, text });
-        if self.answer.text.len() + self.answer.reasoning.len() > self.settings.limits.answer_bytes {
+        if self.answer.text.len() + self.answer.reasoning.len() > self.settings.limits.answer_bytes
+        {
             effects.push(Effect::CancelModel);
             effects.push(self.complete(Some("answer_bytes"), FinishReason::Length));
         }
@@ -242,7 +253,8 @@ impl Machine {
             effects.push(Effect::RestartAnswer);
         }
         // A call that the output limit cut, and one that nobody offered tools for, is not executed.
-        let usable = !calls.is_empty() && finish != FinishReason::Length && self.last_call.is_none();
+        let usable =
+            !calls.is_empty() && finish != FinishReason::Length && self.last_call.is_none();
         if usable {
             effects.push(self.record(calls, finish, usage));
         } else if self.answer.text.is_empty() {
@@ -267,10 +279,16 @@ impl Machine {
             })];
         }
         let doubled = limits::MODEL_RETRY_FIRST_MS.saturating_mul(1 << self.retries.min(16));
-        let millis = error.retry_after_ms.unwrap_or(doubled).min(limits::MODEL_RETRY_MAX_MS);
+        let millis = error
+            .retry_after_ms
+            .unwrap_or(doubled)
+            .min(limits::MODEL_RETRY_MAX_MS);
         self.retries += 1;
         self.phase = Phase::Waiting;
-        vec![Effect::Wait { call: self.call, millis }]
+        vec![Effect::Wait {
+            call: self.call,
+            millis,
+        }]
     }
 
     fn cancel(&mut self) -> Vec<Effect> {
@@ -282,13 +300,16 @@ impl Machine {
 
     fn out_of_time(&mut self) -> Vec<Effect> {
         let mut effects = self.abandon("The answer took too long.");
-        effects.push(self.fail(RunError {
-            code: "limit_reached".to_owned(),
-            detail: "The answer took longer than this server allows. Ask again, or ask for less \
+        effects.push(
+            self.fail(RunError {
+                code: "limit_reached".to_owned(),
+                detail:
+                    "The answer took longer than this server allows. Ask again, or ask for less \
                      at a time."
-                .to_owned(),
-            retryable: true,
-        }));
+                        .to_owned(),
+                retryable: true,
+            }),
+        );
         effects
     }
 
@@ -313,12 +334,19 @@ impl Machine {
 
     fn complete(&mut self, limit: Option<&'static str>, finish: FinishReason) -> Effect {
         let ending = self.ending(RunState::Completed, MessageStatus::Complete);
-        Effect::Finish(Ending { limit, finish: Some(finish), ..ending })
+        Effect::Finish(Ending {
+            limit,
+            finish: Some(finish),
+            ..ending
+        })
     }
 
     fn fail(&mut self, error: RunError) -> Effect {
         let ending = self.ending(RunState::Failed, MessageStatus::Failed);
-        Effect::Finish(Ending { error: Some(error), ..ending })
+        Effect::Finish(Ending {
+            error: Some(error),
+            ..ending
+        })
     }
 
     fn ending(&mut self, state: RunState, message_status: MessageStatus) -> Ending {
@@ -344,5 +372,9 @@ fn empty_answer(cut: bool) -> RunError {
     } else {
         "The model ended without an answer. Try again, or choose another model."
     };
-    RunError { code: "model_protocol".to_owned(), detail: detail.to_owned(), retryable: true }
+    RunError {
+        code: "model_protocol".to_owned(),
+        detail: detail.to_owned(),
+        retryable: true,
+    }
 }

@@ -3,8 +3,8 @@
 use domain::step::ToolOutcome;
 use domain::store::RunRecords;
 use domain::{
-    CallState, Decision, LedgerEntry, MessageStatus, RunError, RunState, StepKind, ToolClass, Usage,
-    limits,
+    CallState, Decision, LedgerEntry, MessageStatus, RunError, RunState, StepKind, ToolClass,
+    Usage, limits,
 };
 
 use super::{Answer, Effect, Machine, OpenCall, OpenState, Phase, Settings};
@@ -51,13 +51,15 @@ impl Machine {
             effects = cancelled;
         } else if records.run.attempts >= limits::MAX_ATTEMPTS {
             let mut failed = machine.settle_open(&effects);
-            failed.push(machine.fail(RunError {
-                code: "too_many_restarts".to_owned(),
-                detail: "The server stopped several times while working on this answer. Try \
+            failed.push(
+                machine.fail(RunError {
+                    code: "too_many_restarts".to_owned(),
+                    detail: "The server stopped several times while working on this answer. Try \
                          again; if it happens again, tell the operator."
-                    .to_owned(),
-                retryable: true,
-            }));
+                        .to_owned(),
+                    retryable: true,
+                }),
+            );
             effects = failed;
         }
         (machine, effects)
@@ -71,14 +73,22 @@ impl Machine {
 
     fn take_up(&mut self, records: &RunRecords) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for entry in records.ledger.iter().filter(|entry| !entry.state.is_settled()) {
+        for entry in records
+            .ledger
+            .iter()
+            .filter(|entry| !entry.state.is_settled())
+        {
             let found = found(entry, records);
             let state = match found {
                 Found::Ask => OpenState::Asking,
                 Found::Execute | Found::Settle(_) => OpenState::Handed,
             };
             let call_id = entry.call_id;
-            self.open.push(OpenCall { call_id, class: entry.class, state });
+            self.open.push(OpenCall {
+                call_id,
+                class: entry.class,
+                state,
+            });
             match found {
                 Found::Execute => effects.push(Effect::Execute { call_id }),
                 Found::Settle(outcome) => effects.push(Effect::Settle { call_id, outcome }),
@@ -110,7 +120,10 @@ impl Machine {
                         ToolOutcome::failed("The run ended before this call was made.")
                     }
                 });
-                Effect::Settle { call_id: call.call_id, outcome }
+                Effect::Settle {
+                    call_id: call.call_id,
+                    outcome,
+                }
             })
             .collect();
         effects.push(Effect::BeginAnswer);
@@ -120,7 +133,10 @@ impl Machine {
 
 /// The recovery table of the ledger.
 fn found(entry: &LedgerEntry, records: &RunRecords) -> Found {
-    let approval = records.approvals.iter().find(|approval| approval.call_id == entry.call_id);
+    let approval = records
+        .approvals
+        .iter()
+        .find(|approval| approval.call_id == entry.call_id);
     match approval.map(|approval| approval.decision) {
         Some(None) => return Found::Ask,
         Some(Some(Decision::Deny)) => {

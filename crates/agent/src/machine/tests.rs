@@ -20,14 +20,34 @@ use crate::ports::{ModelChunk, ModelError, ModelErrorKind};
 fn settings(prefill: bool) -> Settings {
     let tool = |class, policy| ToolTraits { class, policy };
     Settings {
-        limits: Limits { steps: 6, calls_per_step: 3, answer_bytes: 200, ..Limits::default() },
+        limits: Limits {
+            steps: 6,
+            calls_per_step: 3,
+            answer_bytes: 200,
+            ..Limits::default()
+        },
         prefill,
         tools: BTreeMap::from([
-            ("read".to_owned(), tool(ToolClass::ReadOnly, ToolPolicy::Allow)),
-            ("todo".to_owned(), tool(ToolClass::Transactional, ToolPolicy::Allow)),
-            ("mail".to_owned(), tool(ToolClass::Effectful, ToolPolicy::Ask)),
-            ("post".to_owned(), tool(ToolClass::Effectful, ToolPolicy::Allow)),
-            ("evil".to_owned(), tool(ToolClass::Effectful, ToolPolicy::Deny)),
+            (
+                "read".to_owned(),
+                tool(ToolClass::ReadOnly, ToolPolicy::Allow),
+            ),
+            (
+                "todo".to_owned(),
+                tool(ToolClass::Transactional, ToolPolicy::Allow),
+            ),
+            (
+                "mail".to_owned(),
+                tool(ToolClass::Effectful, ToolPolicy::Ask),
+            ),
+            (
+                "post".to_owned(),
+                tool(ToolClass::Effectful, ToolPolicy::Allow),
+            ),
+            (
+                "evil".to_owned(),
+                tool(ToolClass::Effectful, ToolPolicy::Deny),
+            ),
         ]),
     }
 }
@@ -74,8 +94,13 @@ enum Happening {
     Reasoning,
     Arguments,
     /// Tools by number, and whether the output limit cut it.
-    End { tools: Vec<u8>, cut: bool },
-    Fail { transient: bool },
+    End {
+        tools: Vec<u8>,
+        cut: bool,
+    },
+    Fail {
+        transient: bool,
+    },
     Timer,
     ToolDone(u8),
     Stale,
@@ -131,24 +156,37 @@ impl World {
 
     fn feed(&mut self, input: Input) {
         let effects = self.machine.step(input);
-        assert!(!self.ended() || effects.is_empty(), "something after the end: {effects:?}");
+        assert!(
+            !self.ended() || effects.is_empty(),
+            "something after the end: {effects:?}"
+        );
         self.effects.extend(effects);
     }
 
     fn settle(&mut self, call_id: CallId, outcome: ToolOutcome) {
-        let entry = self.records.ledger.iter_mut().find(|e| e.call_id == call_id);
+        let entry = self
+            .records
+            .ledger
+            .iter_mut()
+            .find(|e| e.call_id == call_id);
         let entry = entry.expect("an outcome belongs to a recorded call");
         assert!(!entry.state.is_settled(), "a call has one outcome");
         entry.state = outcome.state;
         self.executing.remove(&call_id);
         assert!(self.outcomes.insert(call_id, outcome.clone()).is_none());
         let index = i64::try_from(self.records.steps.len()).unwrap() + 1;
-        self.records.steps.push(Step { index, kind: StepKind::ToolCall { call_id, outcome } });
+        self.records.steps.push(Step {
+            index,
+            kind: StepKind::ToolCall { call_id, outcome },
+        });
         self.records.run.attempts = 0;
     }
 
     fn no_open_calls(&self) -> bool {
-        self.records.ledger.iter().all(|entry| entry.state.is_settled())
+        self.records
+            .ledger
+            .iter()
+            .all(|entry| entry.state.is_settled())
     }
 
     fn settle_effects(&mut self) {
@@ -177,15 +215,26 @@ impl World {
                 self.feed(Input::Answer(open));
             }
             Effect::RestartAnswer => {
-                let open = self.records.open_answer.as_mut().expect("an answer is open");
+                let open = self
+                    .records
+                    .open_answer
+                    .as_mut()
+                    .expect("an answer is open");
                 open.revision += 1;
                 open.text.clear();
                 open.reasoning.clear();
                 open.tool_arguments = 0;
             }
             Effect::CallModel { call, prefill, .. } => {
-                assert!(self.no_open_calls(), "the model is asked while calls are open");
-                let open = self.records.open_answer.as_ref().expect("an answer is open");
+                assert!(
+                    self.no_open_calls(),
+                    "the model is asked while calls are open"
+                );
+                let open = self
+                    .records
+                    .open_answer
+                    .as_ref()
+                    .expect("an answer is open");
                 if let Some(prefill) = prefill {
                     assert!(self.settings.prefill);
                     assert_eq!(prefill, open.text, "it goes on from what is stored");
@@ -196,7 +245,11 @@ impl World {
             }
             Effect::CancelModel => self.call = None,
             Effect::Append { channel, text } => {
-                let open = self.records.open_answer.as_mut().expect("an answer is open");
+                let open = self
+                    .records
+                    .open_answer
+                    .as_mut()
+                    .expect("an answer is open");
                 match channel {
                     domain::DeltaChannel::Text => open.text.push_str(&text),
                     domain::DeltaChannel::Reasoning => open.reasoning.push_str(&text),
@@ -209,7 +262,13 @@ impl World {
                 self.call = None;
                 self.waiting = Some(call);
             }
-            Effect::RecordModelStep { text, calls, finish, usage, .. } => {
+            Effect::RecordModelStep {
+                text,
+                calls,
+                finish,
+                usage,
+                ..
+            } => {
                 let open = self.records.open_answer.take().expect("an answer is open");
                 assert_eq!(text, open.text, "what is recorded is what was said");
                 let tool_calls = calls.iter().map(|planned| planned.call.clone()).collect();
@@ -245,7 +304,12 @@ impl World {
                 self.settle(call_id, ToolOutcome::without_result(state, &why));
             }
             Effect::Park => {
-                if self.records.approvals.iter().any(|approval| approval.decision.is_none()) {
+                if self
+                    .records
+                    .approvals
+                    .iter()
+                    .any(|approval| approval.decision.is_none())
+                {
                     self.parked = true;
                     self.feed(Input::Parked);
                 } else {
@@ -253,8 +317,15 @@ impl World {
                 }
             }
             Effect::Finish(ending) => {
-                assert!(self.no_open_calls(), "the run ends with a call without a result");
-                let open = self.records.open_answer.take().expect("an end has a message");
+                assert!(
+                    self.no_open_calls(),
+                    "the run ends with a call without a result"
+                );
+                let open = self
+                    .records
+                    .open_answer
+                    .take()
+                    .expect("an end has a message");
                 assert_eq!(ending.text, open.text, "the final text is what was said");
                 self.endings.push(ending);
             }
@@ -292,7 +363,12 @@ impl World {
     }
 
     fn execute(&mut self, call_id: CallId) {
-        let entry = self.records.ledger.iter_mut().find(|e| e.call_id == call_id).unwrap();
+        let entry = self
+            .records
+            .ledger
+            .iter_mut()
+            .find(|e| e.call_id == call_id)
+            .unwrap();
         assert_ne!(entry.tool_name, "evil", "a denied tool is never called");
         if entry.tool_name == "mail" {
             let decision = self.records.approvals.iter().find(|a| a.call_id == call_id);
@@ -300,7 +376,13 @@ impl World {
         }
         *self.left.entry(call_id).or_default() += 1;
         if entry.class == ToolClass::Transactional {
-            self.settle(call_id, ToolOutcome { state: CallState::Succeeded, result: json!({}) });
+            self.settle(
+                call_id,
+                ToolOutcome {
+                    state: CallState::Succeeded,
+                    result: json!({}),
+                },
+            );
             self.feed(Input::Outcome { call_id });
         } else {
             entry.state = CallState::Running;
@@ -321,7 +403,11 @@ impl World {
         self.executing.clear();
         let (machine, effects) = Machine::restore(self.settings.clone(), &self.records);
         let again = Machine::restore(self.settings.clone(), &self.records);
-        assert_eq!((&machine, &effects), (&again.0, &again.1), "the records decide alone");
+        assert_eq!(
+            (&machine, &effects),
+            (&again.0, &again.1),
+            "the records decide alone"
+        );
         self.machine = machine;
         self.effects = effects.into();
     }
@@ -344,7 +430,11 @@ impl World {
             Happening::Arguments => self.chunk(ModelChunk::ToolArguments("{".into())),
             Happening::End { tools, cut } => self.end(&tools, cut),
             Happening::Fail { transient } => {
-                let kind = if transient { ModelErrorKind::Upstream } else { ModelErrorKind::Auth };
+                let kind = if transient {
+                    ModelErrorKind::Upstream
+                } else {
+                    ModelErrorKind::Auth
+                };
                 if let Some(call) = self.call {
                     let error = ModelError::new(kind, "broken");
                     self.feed(Input::ModelFailed { call, error });
@@ -359,7 +449,13 @@ impl World {
                 let executing: Vec<_> = self.executing.iter().copied().collect();
                 if let Some(call_id) = executing.get(usize::from(n) % executing.len().max(1)) {
                     let state = CallState::Succeeded;
-                    self.settle(*call_id, ToolOutcome { state, result: json!(n) });
+                    self.settle(
+                        *call_id,
+                        ToolOutcome {
+                            state,
+                            result: json!(n),
+                        },
+                    );
                     self.feed(Input::Outcome { call_id: *call_id });
                 }
             }
@@ -375,12 +471,22 @@ impl World {
     fn stale(&mut self) {
         let settled: Vec<_> = self.outcomes.keys().copied().collect();
         let before = self.machine.clone();
-        let mut inputs: Vec<Input> =
-            settled.into_iter().map(|call_id| Input::Outcome { call_id }).collect();
-        inputs.push(Input::Chunk { call: 0, chunk: ModelChunk::Text("late".into()) });
+        let mut inputs: Vec<Input> = settled
+            .into_iter()
+            .map(|call_id| Input::Outcome { call_id })
+            .collect();
+        inputs.push(Input::Chunk {
+            call: 0,
+            chunk: ModelChunk::Text("late".into()),
+        });
         inputs.push(Input::Timer { call: 0 });
         let (finish, usage) = (FinishReason::Stop, Usage::default());
-        inputs.push(Input::End { call: 0, calls: vec![], finish, usage });
+        inputs.push(Input::End {
+            call: 0,
+            calls: vec![],
+            finish,
+            usage,
+        });
         for input in inputs {
             assert_eq!(self.machine.step(input), vec![], "late answers are dropped");
         }
@@ -412,16 +518,41 @@ impl World {
                 }
             })
             .collect();
-        let finish = if cut { FinishReason::Length } else { FinishReason::ToolCalls };
-        let usage = Usage { prompt_tokens: 10, completion_tokens: 5 };
-        self.feed(Input::End { call, calls, finish, usage });
+        let finish = if cut {
+            FinishReason::Length
+        } else {
+            FinishReason::ToolCalls
+        };
+        let usage = Usage {
+            prompt_tokens: 10,
+            completion_tokens: 5,
+        };
+        self.feed(Input::End {
+            call,
+            calls,
+            finish,
+            usage,
+        });
     }
 
     fn decide(&mut self, yes: bool) {
-        let decision = if yes { Decision::Approve } else { Decision::Deny };
-        let open = self.records.approvals.iter_mut().find(|a| a.decision.is_none());
+        let decision = if yes {
+            Decision::Approve
+        } else {
+            Decision::Deny
+        };
+        let open = self
+            .records
+            .approvals
+            .iter_mut()
+            .find(|a| a.decision.is_none());
         open.expect("parked for something").decision = Some(decision);
-        if self.records.approvals.iter().all(|approval| approval.decision.is_some()) {
+        if self
+            .records
+            .approvals
+            .iter()
+            .all(|approval| approval.decision.is_some())
+        {
             self.restore();
         }
     }
@@ -440,7 +571,10 @@ impl World {
                 self.happen(Happening::ToolDone(0));
             } else {
                 self.happen(Happening::Text(1));
-                self.happen(Happening::End { tools: vec![], cut: false });
+                self.happen(Happening::End {
+                    tools: vec![],
+                    cut: false,
+                });
             }
         }
         panic!("the run does not end");
@@ -451,7 +585,10 @@ impl World {
         for step in &self.records.steps {
             if let StepKind::ModelCall { tool_calls, .. } = &step.kind {
                 for call in tool_calls {
-                    assert!(self.outcomes.contains_key(&call.call_id), "a call without a result");
+                    assert!(
+                        self.outcomes.contains_key(&call.call_id),
+                        "a call without a result"
+                    );
                 }
             }
         }
@@ -464,7 +601,10 @@ impl World {
             })
         };
         for (call_id, times) in &self.left {
-            assert!(*times == 1 || !effectful(call_id), "an effect left {times} times");
+            assert!(
+                *times == 1 || !effectful(call_id),
+                "an effect left {times} times"
+            );
         }
         let recorded = self
             .records
@@ -542,7 +682,10 @@ fn a_model_that_takes_a_prefill_goes_on_in_the_same_revision() {
 fn an_effect_that_may_have_left_is_unknown_after_a_crash_and_not_repeated() {
     let mut world = World::new(false);
     world.settle_effects();
-    world.happen(Happening::End { tools: vec![3], cut: false });
+    world.happen(Happening::End {
+        tools: vec![3],
+        cut: false,
+    });
     world.happen(Happening::Crash);
     let (_, outcome) = world.outcomes.first_key_value().unwrap();
     assert_eq!(outcome.state, CallState::Unknown);
@@ -557,7 +700,10 @@ fn the_fifth_take_over_without_a_step_fails_visibly() {
         assert!(!world.ended());
         world.happen(Happening::Crash);
     }
-    assert_eq!(world.endings[0].error.as_ref().unwrap().code, "too_many_restarts");
+    assert_eq!(
+        world.endings[0].error.as_ref().unwrap().code,
+        "too_many_restarts"
+    );
 }
 
 #[test]
@@ -565,11 +711,17 @@ fn at_the_step_limit_the_model_is_asked_once_more_without_tools() {
     let mut world = World::new(false);
     world.settle_effects();
     for _ in 0..5 {
-        world.happen(Happening::End { tools: vec![1], cut: false });
+        world.happen(Happening::End {
+            tools: vec![1],
+            cut: false,
+        });
     }
     assert_eq!(world.machine.last_call, Some("steps"));
     world.happen(Happening::Text(2));
-    world.happen(Happening::End { tools: vec![1], cut: false });
+    world.happen(Happening::End {
+        tools: vec![1],
+        cut: false,
+    });
     assert_eq!(world.endings[0].limit, Some("steps"));
     assert_eq!(world.endings[0].state, RunState::Completed);
 }

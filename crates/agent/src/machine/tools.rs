@@ -21,8 +21,8 @@ impl Machine {
             let refusal = self.refusal(position, &new);
             let traits = self.settings.tools.get(&new.call.name).copied();
             let class = traits.map_or(ToolClass::ReadOnly, |traits| traits.class);
-            let asks = refusal.is_none()
-                && traits.is_some_and(|traits| traits.policy == ToolPolicy::Ask);
+            let asks =
+                refusal.is_none() && traits.is_some_and(|traits| traits.policy == ToolPolicy::Ask);
             let call_id = new.call.call_id;
             if let Some(outcome) = refusal {
                 self.settle_after_record.push((call_id, outcome));
@@ -30,12 +30,23 @@ impl Machine {
             self.open.push(OpenCall {
                 call_id,
                 class,
-                state: if asks { OpenState::Asking } else { OpenState::Handed },
+                state: if asks {
+                    OpenState::Asking
+                } else {
+                    OpenState::Handed
+                },
             });
             let approval = asks.then(|| {
-                (new.approval_id, crate::approval::arguments_hash(&new.call.name, &new.call.arguments))
+                (
+                    new.approval_id,
+                    crate::approval::arguments_hash(&new.call.name, &new.call.arguments),
+                )
             });
-            planned.push(PlannedCall { call: new.call, class, approval });
+            planned.push(PlannedCall {
+                call: new.call,
+                class,
+                approval,
+            });
         }
         self.phase = Phase::Recording;
         Effect::RecordModelStep {
@@ -54,7 +65,9 @@ impl Machine {
             return Some(ToolOutcome::failed(defect));
         }
         if position >= self.settings.limits.calls_per_step {
-            return Some(ToolOutcome::failed("Too many tool calls at once; this one was not made."));
+            return Some(ToolOutcome::failed(
+                "Too many tool calls at once; this one was not made.",
+            ));
         }
         match self.settings.tools.get(&new.call.name) {
             None => Some(ToolOutcome::failed("There is no tool of this name.")),
@@ -75,11 +88,18 @@ impl Machine {
         self.resumed = false;
         let mut refused = std::mem::take(&mut self.settle_after_record);
         let mut effects = Vec::new();
-        for call in self.open.iter().filter(|call| call.state == OpenState::Handed) {
+        for call in self
+            .open
+            .iter()
+            .filter(|call| call.state == OpenState::Handed)
+        {
             let call_id = call.call_id;
             let refusal = refused.iter().position(|(refused, _)| *refused == call_id);
             effects.push(match refusal {
-                Some(at) => Effect::Settle { call_id, outcome: refused.swap_remove(at).1 },
+                Some(at) => Effect::Settle {
+                    call_id,
+                    outcome: refused.swap_remove(at).1,
+                },
                 None => Effect::Execute { call_id },
             });
         }
@@ -89,7 +109,9 @@ impl Machine {
 
     pub(super) fn on_outcome(&mut self, call_id: CallId) -> Vec<Effect> {
         let handed = |call: &OpenCall| call.call_id == call_id && call.state == OpenState::Handed;
-        let Some(at) = self.open.iter().position(handed) else { return Vec::new() };
+        let Some(at) = self.open.iter().position(handed) else {
+            return Vec::new();
+        };
         if self.phase != Phase::Tools {
             return Vec::new();
         }
@@ -111,7 +133,10 @@ impl Machine {
     /// Readies the next model call; the last one allowed gets no tools.
     pub(super) fn prepare(&mut self) -> Vec<Effect> {
         let limits = &self.settings.limits;
-        let tokens = self.usage.prompt_tokens.saturating_add(self.usage.completion_tokens);
+        let tokens = self
+            .usage
+            .prompt_tokens
+            .saturating_add(self.usage.completion_tokens);
         if self.model_calls >= limits.steps.saturating_sub(1).max(1) {
             self.last_call = Some("steps");
         } else if tokens >= limits.tokens {

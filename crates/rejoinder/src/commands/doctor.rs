@@ -37,13 +37,21 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let file = config.file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());
+    let file = config
+        .file
+        .as_ref()
+        .map_or("no file".to_owned(), |file| file.display().to_string());
     report.say("configuration", Ok(file));
-    let usable = config.create_data_dir().map(|()| config.data_dir.display().to_string());
+    let usable = config
+        .create_data_dir()
+        .map(|()| config.data_dir.display().to_string());
     let data_dir_usable = usable.is_ok();
     report.say("data directory", usable);
     if data_dir_usable {
-        report.say("signing key", keys::signing_key(&config).map(|_| "present".to_owned()));
+        report.say(
+            "signing key",
+            keys::signing_key(&config).map(|_| "present".to_owned()),
+        );
         let running = running(&config, &mut report);
         if !running {
             report.say("address", address(&config).await);
@@ -51,7 +59,11 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         report.say("database", database(&config).await);
     }
     models(&config, &mut report).await;
-    Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if report.failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn running(config: &Config, report: &mut Report) -> bool {
@@ -101,17 +113,33 @@ async fn models(config: &Config, report: &mut Report) {
         Ok(catalog) => catalog,
         Err(error) => return report.say("models", Err(error)),
     };
-    let names: Vec<String> = catalog.list().await.into_iter().map(|model| model.id).collect();
-    report.say("models", match catalog.default_id() {
-        Some(default) => Ok(format!("default {default}; {} known", names.len())),
-        None => Err(anyhow::anyhow!("none; see “Connecting a model” in the README")),
-    });
+    let names: Vec<String> = catalog
+        .list()
+        .await
+        .into_iter()
+        .map(|model| model.id)
+        .collect();
+    report.say(
+        "models",
+        match catalog.default_id() {
+            Some(default) => Ok(format!("default {default}; {} known", names.len())),
+            None => Err(anyhow::anyhow!(
+                "none; see “Connecting a model” in the README"
+            )),
+        },
+    );
     if config.local_model.enabled && cfg!(feature = "local") {
         let path = &config.local_model.path;
-        report.say("built-in model", if path.is_file() {
-            Ok(path.display().to_string())
-        } else {
-            Err(anyhow::anyhow!("{} is missing: run `make model`", path.display()))
-        });
+        report.say(
+            "built-in model",
+            if path.is_file() {
+                Ok(path.display().to_string())
+            } else {
+                Err(anyhow::anyhow!(
+                    "{} is missing: run `make model`",
+                    path.display()
+                ))
+            },
+        );
     }
 }

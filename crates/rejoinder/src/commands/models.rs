@@ -15,8 +15,15 @@ pub async fn list(data: &DataFlags, flags: &ServeFlags) -> Result<()> {
         println!("No model is configured. See “Connecting a model” in the README.");
     }
     for model in models {
-        let mark = if Some(&model.id) == default.as_ref() { "*" } else { " " };
-        println!("{mark} {:<48} {} ({} tokens)", model.id, model.label, model.context_window);
+        let mark = if Some(&model.id) == default.as_ref() {
+            "*"
+        } else {
+            " "
+        };
+        println!(
+            "{mark} {:<48} {} ({} tokens)",
+            model.id, model.label, model.context_window
+        );
     }
     Ok(())
 }

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use domain::store::{Maintenance, UserStore};
 use domain::{Bus, Signal, Store};
 use secrecy::SecretString;
 use server::{AppState, ServerConfig};
-use store::DataDirLock;
+use store::{DataDirLock, LockError};
 use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,7 +24,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let config = Config::load(data, flags)?;
     telemetry::logs(&config)?;
     config.create_data_dir()?;
-    let _lock = DataDirLock::acquire(&config.data_dir)?;
+    let _lock = lock(&config).await?;
     let metrics = telemetry::metrics()?;
     let jwt_key = keys::signing_key(&config)?;
     let catalog = wiring::catalog(&config)?;
@@ -66,21 +68,32 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
 
     let stopped = CancellationToken::new();
     let beside = TaskTracker::new();
-    beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::watch_health(base.store.clone())));
+    beside.spawn(
+        stopped
+            .clone()
+            .run_until_cancelled_owned(lifecycle::watch_health(base.store.clone())),
+    );
     beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::sweep(
         base.store.clone(),
         Arc::clone(&base.clock),
     )));
-    beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::signals(drain.clone())));
-    beside.spawn(stopped.clone().run_until_cancelled_owned(announce_drain(
-        drain.clone(),
-        Arc::clone(&base.bus),
-    )));
+    beside.spawn(
+        stopped
+            .clone()
+            .run_until_cancelled_owned(lifecycle::signals(drain.clone())),
+    );
+    beside.spawn(
+        stopped
+            .clone()
+            .run_until_cancelled_owned(announce_drain(drain.clone(), Arc::clone(&base.bus))),
+    );
     let runs = tracker.spawn(scheduler.run(drain.clone(), config.drain));
 
     println!("listening on http://{listen}");
     if warn_of_plain_http(&config, listen) {
-        tracing::warn!("the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours");
+        tracing::warn!(
+            "the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours"
+        );
     }
     tracing::info!(%listen, data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "ready");
     server::serve(listener, server::router(state), drain).await?;
@@ -94,6 +107,28 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     base.store.close().await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A server that was just killed lets go of its lock a moment after its death.
+async fn lock(config: &Config) -> Result<DataDirLock> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match DataDirLock::acquire(&config.data_dir) {
+            Err(LockError::Held { .. }) if Instant::now() < until => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            answer => {
+                return answer.with_context(|| {
+                    format!(
+                        "the data directory {} can't be used; stop the other server, or choose \
+                         another with --data-dir",
+                        config.data_dir.display()
+                    )
+                });
+            }
+        }
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
@@ -121,6 +156,9 @@ async fn setup_code(config: &Config, base: &Base) -> Result<Option<String>> {
 }
 
 fn warn_of_plain_http(config: &Config, listen: SocketAddr) -> bool {
-    let plain = config.public_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+    let plain = config
+        .public_url
+        .as_deref()
+        .is_some_and(|url| url.starts_with("http://"));
     plain && !listen.ip().is_loopback()
 }

@@ -59,38 +59,73 @@ pub async fn run(data: &DataFlags, command: UserCommand) -> Result<()> {
 async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
     let now = base.clock.now();
     match command {
-        UserCommand::Add { email, full_name, role } => {
+        UserCommand::Add {
+            email,
+            full_name,
+            role,
+        } => {
             let email = normalize_email(&email);
-            ensure!(email.contains('@') && email.len() <= 254, "`{email}` is no e-mail address");
+            ensure!(
+                email.contains('@') && email.len() <= 254,
+                "`{email}` is no e-mail address"
+            );
             let password_hash = hashed(&ask_password()?).await?;
-            let full_name =
-                if full_name.is_empty() { email.clone() } else { full_name };
-            let new = NewUser { email, full_name, password_hash, role: role.into(), now };
+            let full_name = if full_name.is_empty() {
+                email.clone()
+            } else {
+                full_name
+            };
+            let new = NewUser {
+                email,
+                full_name,
+                password_hash,
+                role: role.into(),
+                now,
+            };
             let user = base.store.create_user(new, Admission::Granted).await?;
-            base.store.audit(None, "user_added", Some(user.id.0), now).await?;
+            base.store
+                .audit(None, "user_added", Some(user.id.0), now)
+                .await?;
             Ok(format!("Added {} ({}).", user.email, user.role.as_str()))
         }
         UserCommand::Passwd { email } => {
             let user = find(base, &email).await?;
             let password_hash = Some(hashed(&ask_password()?).await?);
-            let patch = UserPatch { password_hash, ..UserPatch::default() };
+            let patch = UserPatch {
+                password_hash,
+                ..UserPatch::default()
+            };
             base.store.update_user(user.id, patch, now).await?;
             let ended = base.store.end_sessions(user.id, None).await?;
-            base.store.audit(None, "password_set", Some(user.id.0), now).await?;
-            Ok(format!("The password of {} is changed; {ended} session(s) ended.", user.email))
+            base.store
+                .audit(None, "password_set", Some(user.id.0), now)
+                .await?;
+            Ok(format!(
+                "The password of {} is changed; {ended} session(s) ended.",
+                user.email
+            ))
         }
         UserCommand::Role { email, role } => {
-            let patch = UserPatch { role: Some(role.into()), ..UserPatch::default() };
+            let patch = UserPatch {
+                role: Some(role.into()),
+                ..UserPatch::default()
+            };
             let user = change(base, &email, patch, "role_changed").await?;
             Ok(format!("{} is now {}.", user.email, user.role.as_str()))
         }
         UserCommand::Disable { email } => {
-            let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+            let patch = UserPatch {
+                disabled: Some(true),
+                ..UserPatch::default()
+            };
             let user = change(base, &email, patch, "user_disabled").await?;
             Ok(format!("{} is disabled.", user.email))
         }
         UserCommand::Enable { email } => {
-            let patch = UserPatch { disabled: Some(false), ..UserPatch::default() };
+            let patch = UserPatch {
+                disabled: Some(false),
+                ..UserPatch::default()
+            };
             let user = change(base, &email, patch, "user_enabled").await?;
             Ok(format!("{} is enabled.", user.email))
         }
@@ -125,11 +160,17 @@ async fn hashed(password: &str) -> Result<String> {
 fn ask_password() -> Result<String> {
     if !std::io::stdin().is_terminal() {
         let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).context("no password came on standard input")?;
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("no password came on standard input")?;
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
     let password = rpassword::prompt_password("Password: ")?;
     let again = rpassword::prompt_password("Again: ")?;
-    ensure!(password == again, "the two passwords differ; nothing was changed");
+    ensure!(
+        password == again,
+        "the two passwords differ; nothing was changed"
+    );
     Ok(password)
 }

@@ -6,9 +6,15 @@ use anyhow::{Context, Result};
 use secrecy::SecretString;
 
 /// A variable that is set and not empty.
-#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    std::env::var(name)
+        .ok()
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
 }
 
 pub fn secret(name: &str) -> Option<SecretString> {
@@ -18,13 +24,19 @@ pub fn secret(name: &str) -> Option<SecretString> {
 /// `$XDG_DATA_HOME/rejoinder`, else `~/.local/share/rejoinder` (on macOS
 /// `~/Library/Application Support/rejoinder`).
 pub fn default_data_dir() -> Result<PathBuf> {
-    if let Some(dir) = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+    if let Some(dir) = variable("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute())
+    {
         return Ok(dir.join("rejoinder"));
     }
     let home = variable("HOME")
         .context("neither --data-dir nor HOME is set: say with --data-dir where the data lives")?;
-    let below =
-        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+    let below = if cfg!(target_os = "macos") {
+        "Library/Application Support"
+    } else {
+        ".local/share"
+    };
     Ok(PathBuf::from(home).join(below).join("rejoinder"))
 }
 

@@ -90,7 +90,10 @@ mod tests {
             ("listne = \"127.0.0.1:1\"", "listne"),
             ("listen = \"here\"", "listen"),
             ("registration = \"sometimes\"", "sometimes"),
-            ("[[providers]]\nname = \"x\"\nadapter = \"telepathy\"", "telepathy"),
+            (
+                "[[providers]]\nname = \"x\"\nadapter = \"telepathy\"",
+                "telepathy",
+            ),
             ("[local_model]\nthread = 1", "thread"),
         ] {
             let error = toml::from_str::<File>(text).unwrap_err().to_string();

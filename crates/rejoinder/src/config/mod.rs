@@ -42,7 +42,13 @@ pub struct DataFlags {
     pub data_dir: Option<PathBuf>,
     /// `sqlite:///path/to.db` or `postgres://user:password@host/database` [default: a SQLite
     /// database in the data directory]
-    #[arg(long, env = "REJOINDER_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "REJOINDER_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
     pub database_url: Option<String>,
     /// Configuration file [default: rejoinder.toml in the data directory]
     #[arg(long, env = "REJOINDER_CONFIG", value_name = "FILE", global = true)]
@@ -120,17 +126,24 @@ impl Config {
             None => format!("sqlite://{}", data_dir.join("rejoinder.db").display()),
         };
         ensure!(
-            ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| database_url.starts_with(p)),
+            ["sqlite:", "postgres://", "postgresql://"]
+                .iter()
+                .any(|p| database_url.starts_with(p)),
             "database_url must begin with sqlite:// or postgres://"
         );
         let providers = providers::all(file.providers)?;
         let config = Self {
             listen: match serve.listen {
                 Some(listen) => listen,
-                None => file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+                None => file
+                    .listen
+                    .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             },
             public_url: serve.public_url.clone().or(file.public_url),
-            registration: serve.registration.or(file.registration).unwrap_or(Registration::Closed),
+            registration: serve
+                .registration
+                .or(file.registration)
+                .unwrap_or(Registration::Closed),
             model: serve.model.clone().or(file.model),
             providers,
             secret_key: environment::secret("REJOINDER_SECRET_KEY").or(file.secret_key),
@@ -139,8 +152,15 @@ impl Config {
             send_wait: Duration::from_secs(file.send_wait_seconds.unwrap_or(300)),
             send_rate_per_minute: file.send_rate_per_minute.unwrap_or(60),
             drain: Duration::from_secs(file.drain_seconds.unwrap_or(20)),
-            log: serve.log.clone().or(file.log).unwrap_or_else(|| "info".to_owned()),
-            log_format: serve.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            log: serve
+                .log
+                .clone()
+                .or(file.log)
+                .unwrap_or_else(|| "info".to_owned()),
+            log_format: serve
+                .log_format
+                .or(file.log_format)
+                .unwrap_or(LogFormat::Text),
             local_model: LocalModelConfig {
                 enabled: file.local_model.enabled.unwrap_or(true),
                 path: file
@@ -191,15 +211,22 @@ impl Config {
 
     /// Makes the data directory, for its owner only.
     pub fn create_data_dir(&self) -> Result<()> {
-        create_private_dir(&self.data_dir)
-            .with_context(|| format!("the data directory {} can't be used; choose another with --data-dir", self.data_dir.display()))
+        create_private_dir(&self.data_dir).with_context(|| {
+            format!(
+                "the data directory {} can't be used; choose another with --data-dir",
+                self.data_dir.display()
+            )
+        })
     }
 }
 
 fn create_private_dir(dir: &Path) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     if !dir.exists() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
     }
     let metadata = std::fs::metadata(dir)?;
     ensure!(metadata.is_dir(), "it is not a directory");
@@ -215,7 +242,9 @@ fn create_private_dir(dir: &Path) -> Result<()> {
 }
 
 fn check_public_url(url: &str) -> Result<()> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     let host = rest.map(|rest| rest.trim_end_matches('/'));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(()),
@@ -236,7 +265,15 @@ fn check_secret(key: &str) -> Result<()> {
         key.len()
     );
     let lower = key.to_lowercase();
-    let known = ["changeme", "change-me", "change_me", "secret", "password", "example", "default"];
+    let known = [
+        "changeme",
+        "change-me",
+        "change_me",
+        "secret",
+        "password",
+        "example",
+        "default",
+    ];
     let distinct = key.chars().collect::<std::collections::BTreeSet<_>>().len();
     ensure!(
         distinct >= 10 && !known.iter().any(|word| lower.contains(word)),
@@ -264,10 +301,21 @@ mod tests {
 
     #[test]
     fn public_urls_are_origins() {
-        for good in ["https://chat.example.org", "http://192.168.1.5:8080", "https://a.b/"] {
+        for good in [
+            "https://chat.example.org",
+            "http://192.168.1.5:8080",
+            "https://a.b/",
+        ] {
             assert!(check_public_url(good).is_ok(), "{good}");
         }
-        for bad in ["chat.example.org", "https://", "ftp://a", "https://a/b", "https://u@a", ""] {
+        for bad in [
+            "chat.example.org",
+            "https://",
+            "ftp://a",
+            "https://a/b",
+            "https://u@a",
+            "",
+        ] {
             assert!(check_public_url(bad).is_err(), "{bad}");
         }
     }

@@ -68,7 +68,10 @@ fn from_environment() -> Result<Vec<ProviderConfig>> {
         }
         // OLLAMA_HOST may be the address that the server itself binds.
         let base_url = host.replace("0.0.0.0", "127.0.0.1");
-        found.push(ProviderConfig { base_url, ..provider("ollama", Adapter::Ollama, None) });
+        found.push(ProviderConfig {
+            base_url,
+            ..provider("ollama", Adapter::Ollama, None)
+        });
     }
     Ok(found)
 }

@@ -54,7 +54,9 @@ pub fn show(config: &Config) -> Value {
 /// `postgres://user:***@host/db`, and parameters that may hold a password left out.
 fn without_password(url: &str) -> String {
     let plain = url.split('?').next().unwrap_or_default();
-    let Some((scheme, rest)) = plain.split_once("://") else { return plain.to_owned() };
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        return plain.to_owned();
+    };
     match rest.rsplit_once('@') {
         Some((credentials, host)) => {
             let user = credentials.split(':').next().unwrap_or_default();
@@ -70,7 +72,10 @@ mod tests {
 
     #[test]
     fn passwords_are_masked() {
-        assert_eq!(without_password("postgres://u:p@ss@h/d?password=x"), "postgres://u:***@h/d");
+        assert_eq!(
+            without_password("postgres://u:p@ss@h/d?password=x"),
+            "postgres://u:***@h/d"
+        );
         assert_eq!(without_password("sqlite:///a/b.db"), "sqlite:///a/b.db");
     }
 }

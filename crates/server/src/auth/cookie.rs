@@ -64,8 +64,14 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=b; x-rejoinder-refresh=no"));
-        headers.append(COOKIE, HeaderValue::from_static("c=d; rejoinder-refresh=rj1.x; e"));
+        headers.append(
+            COOKIE,
+            HeaderValue::from_static("a=b; x-rejoinder-refresh=no"),
+        );
+        headers.append(
+            COOKIE,
+            HeaderValue::from_static("c=d; rejoinder-refresh=rj1.x; e"),
+        );
         assert_eq!(read_named(PLAIN_NAME, &headers), Some("rj1.x"));
         assert_eq!(read_named(SECURE_NAME, &headers), None);
     }

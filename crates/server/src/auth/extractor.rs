@@ -32,12 +32,18 @@ impl Account {
             .await?
             .ok_or_else(Problem::unauthenticated)?;
         let (session, user) = live;
-        Ok(Self { user, session, expires_at: access.expires_at })
+        Ok(Self {
+            user,
+            session,
+            expires_at: access.expires_at,
+        })
     }
 
     pub(crate) async fn from_token(state: &AppState, token: &str) -> Result<Self, Problem> {
-        let access =
-            state.access.verify(token, state.now()).ok_or_else(Problem::unauthenticated)?;
+        let access = state
+            .access
+            .verify(token, state.now())
+            .ok_or_else(Problem::unauthenticated)?;
         Self::check(state, access).await
     }
 }

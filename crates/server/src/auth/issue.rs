@@ -17,8 +17,10 @@ pub(crate) fn tokens(
     session: SessionId,
     generation: i64,
 ) -> Result<Response, Problem> {
-    let access_token =
-        state.access.issue(user.id, session, state.now()).map_err(Problem::internal)?;
+    let access_token = state
+        .access
+        .issue(user.id, session, state.now())
+        .map_err(Problem::internal)?;
     let refresh_token = state.refresh.token(session, generation);
     let cookie = cookie::set(state, &refresh_token)
         .ok_or_else(|| Problem::internal("the refresh token is no header value"))?;

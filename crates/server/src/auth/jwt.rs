@@ -69,7 +69,10 @@ impl AccessTokens {
             iat,
             exp: iat + limits::ACCESS_TOKEN_SECONDS,
         };
-        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
         jsonwebtoken::encode(&header, &claims, &self.encoding)
     }
 
@@ -79,9 +82,10 @@ impl AccessTokens {
         if token.len() > MAX_BYTES {
             return None;
         }
-        let data =
-            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
-        let Claims { sub, sid, iat, exp, .. } = data.claims;
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
+        let Claims {
+            sub, sid, iat, exp, ..
+        } = data.claims;
         let now = now.0.div_euclid(1_000);
         let in_time = exp.saturating_add(LEEWAY) > now && iat.saturating_sub(LEEWAY) <= now;
         if data.header.typ.as_deref() != Some(TYPE) || !in_time {
@@ -117,7 +121,11 @@ mod tests {
     }
 
     fn signed(header: Value, claims: Value) -> String {
-        let body = format!("{}.{}", B64.encode(header.to_string()), B64.encode(claims.to_string()));
+        let body = format!(
+            "{}.{}",
+            B64.encode(header.to_string()),
+            B64.encode(claims.to_string())
+        );
         let mac = crate::auth::hmac_sha256(KEY, &[body.as_bytes()]);
         format!("{body}.{}", B64.encode(mac))
     }
@@ -145,7 +153,10 @@ mod tests {
                 expires_at: NOW.plus_millis(600_000),
             }
         );
-        assert_eq!(tokens().verify(&signed(header(), claims()), NOW), Some(access));
+        assert_eq!(
+            tokens().verify(&signed(header(), claims()), NOW),
+            Some(access)
+        );
     }
 
     #[test]
@@ -158,7 +169,10 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let token = tokens().issue(UserId(42), session(), NOW).unwrap().into_bytes();
+        let token = tokens()
+            .issue(UserId(42), session(), NOW)
+            .unwrap()
+            .into_bytes();
         for at in 0..token.len() {
             for bit in 0..8 {
                 let mut bent = token.clone();
@@ -172,7 +186,9 @@ mod tests {
 
     #[test]
     fn other_algorithms_are_refused() {
-        for alg in ["none", "None", "NONE", "nOnE", "HS384", "HS512", "RS256", "ES256", ""] {
+        for alg in [
+            "none", "None", "NONE", "nOnE", "HS384", "HS512", "RS256", "ES256", "",
+        ] {
             let token = signed(json!({ "alg": alg, "typ": "at+jwt" }), claims());
             assert_eq!(tokens().verify(&token, NOW), None, "{alg}");
             let (unsigned, _) = token.rsplit_once('.').unwrap();
@@ -202,12 +218,20 @@ mod tests {
         ] {
             let mut claims = claims();
             claims[name] = value.clone();
-            assert_eq!(tokens().verify(&signed(header(), claims), NOW), None, "{name} {value}");
+            assert_eq!(
+                tokens().verify(&signed(header(), claims), NOW),
+                None,
+                "{name} {value}"
+            );
         }
         for name in ["exp", "iss", "aud", "sub", "sid", "iat"] {
             let mut claims = claims();
             claims.as_object_mut().unwrap().remove(name);
-            assert_eq!(tokens().verify(&signed(header(), claims), NOW), None, "without {name}");
+            assert_eq!(
+                tokens().verify(&signed(header(), claims), NOW),
+                None,
+                "without {name}"
+            );
         }
     }
 

@@ -29,5 +29,8 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
     // Comparing MACs under a fixed key hides both content and length.
     let (a, b) = (hmac_sha256(b"compare", &[a]), hmac_sha256(b"compare", &[b]));
-    a.iter().zip(b.iter()).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+    a.iter()
+        .zip(b.iter())
+        .fold(0, |difference, (x, y)| difference | (x ^ y))
+        == 0
 }

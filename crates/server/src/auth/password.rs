@@ -85,7 +85,10 @@ mod tests {
     fn the_dummy_costs_as_much_as_a_real_one() {
         let parsed = argon2::password_hash::phc::PasswordHash::new(DUMMY).unwrap();
         let params = Params::try_from(&parsed).unwrap();
-        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (MEMORY_KIB, PASSES, LANES));
+        assert_eq!(
+            (params.m_cost(), params.t_cost(), params.p_cost()),
+            (MEMORY_KIB, PASSES, LANES)
+        );
         assert!(parsed.hash.is_some() && parsed.salt.is_some());
     }
 }

@@ -20,7 +20,9 @@ pub struct RefreshTokens {
 impl RefreshTokens {
     #[must_use]
     pub fn new(jwt_key: &SecretBox<[u8]>) -> Self {
-        Self { key: SecretBox::new(Box::new(hmac_sha256(jwt_key.expose_secret(), &[LABEL]))) }
+        Self {
+            key: SecretBox::new(Box::new(hmac_sha256(jwt_key.expose_secret(), &[LABEL]))),
+        }
     }
 
     #[must_use]
@@ -67,7 +69,10 @@ mod tests {
     fn a_token_names_its_session_and_number() {
         let session = SessionId(uuid::Uuid::from_u128(7));
         let token = tokens("key").token(session, 12);
-        assert!(token.starts_with("rj1.00000000-0000-0000-0000-000000000007.12."), "{token}");
+        assert!(
+            token.starts_with("rj1.00000000-0000-0000-0000-000000000007.12."),
+            "{token}"
+        );
         assert_eq!(tokens("key").verify(&token), Some((session, 12)));
         assert_eq!(tokens("another key").verify(&token), None);
     }

@@ -33,11 +33,20 @@ impl Tickets {
         let ticket = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, ticket| ticket.ends_at > now);
-        let mine = waiting.values().filter(|t| t.access.user_id == access.user_id).count();
+        let mine = waiting
+            .values()
+            .filter(|t| t.access.user_id == access.user_id)
+            .count();
         if mine >= TICKETS_PER_USER {
             return None;
         }
-        waiting.insert(hash(&ticket), Ticket { access, ends_at: now.plus_millis(TICKET_MS) });
+        waiting.insert(
+            hash(&ticket),
+            Ticket {
+                access,
+                ends_at: now.plus_millis(TICKET_MS),
+            },
+        );
         Some(ticket)
     }
 
@@ -91,7 +100,9 @@ mod tests {
     #[test]
     fn a_ticket_is_good_once() {
         let tickets = Tickets::default();
-        let ticket = tickets.issue(access(), &Counting::default(), Timestamp(0)).unwrap();
+        let ticket = tickets
+            .issue(access(), &Counting::default(), Timestamp(0))
+            .unwrap();
         assert!(is_ticket(&ticket));
         assert_eq!(tickets.redeem(&ticket, Timestamp(29_999)), Some(access()));
         assert_eq!(tickets.redeem(&ticket, Timestamp(29_999)), None);
@@ -100,7 +111,9 @@ mod tests {
     #[test]
     fn a_ticket_is_good_for_thirty_seconds() {
         let tickets = Tickets::default();
-        let ticket = tickets.issue(access(), &Counting::default(), Timestamp(0)).unwrap();
+        let ticket = tickets
+            .issue(access(), &Counting::default(), Timestamp(0))
+            .unwrap();
         assert_eq!(tickets.redeem(&ticket, Timestamp(30_000)), None);
         assert_eq!(tickets.redeem("rjt_made-up", Timestamp(0)), None);
     }

@@ -8,7 +8,10 @@ pub(crate) struct Check(Vec<FieldError>);
 
 impl Check {
     pub(crate) fn fail(&mut self, pointer: &str, message: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.to_owned(), message: message.into() });
+        self.0.push(FieldError {
+            pointer: pointer.to_owned(),
+            message: message.into(),
+        });
     }
 
     pub(crate) fn ensure(&mut self, ok: bool, pointer: &str, message: &str) {
@@ -38,7 +41,11 @@ impl Check {
     }
 
     pub(crate) fn done(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::validation(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::validation(self.0))
+        }
     }
 }
 

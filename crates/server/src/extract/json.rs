@@ -92,15 +92,21 @@ async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |error: &serde_json::Error| {
-        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("Not JSON: {error}."))
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            format!("Not JSON: {error}."),
+        )
     };
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| *byte != b'{') {
         // A list would be taken for an object whose members come in order.
-        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-            Ok(_) => Problem::invalid("", "The body must be a JSON object."),
-            Err(error) => malformed(&error),
-        });
+        return Err(
+            match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+                Ok(_) => Problem::invalid("", "The body must be a JSON object."),
+                Err(error) => malformed(&error),
+            },
+        );
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -135,7 +141,10 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 fn sentence(message: &str) -> String {
     let text = message.split(" at line ").next().unwrap_or(message);
     let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     format!("{first}{}.", chars.as_str())
 }
 
@@ -154,8 +163,14 @@ mod tests {
     }
 
     fn refusal<T: DeserializeOwned>(body: &str) -> (u16, String, String) {
-        let Err(problem) = parse::<T>(body.as_bytes()) else { panic!("accepted: {body}") };
-        let pointer = problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default();
+        let Err(problem) = parse::<T>(body.as_bytes()) else {
+            panic!("accepted: {body}")
+        };
+        let pointer = problem
+            .errors
+            .first()
+            .map(|e| e.pointer.clone())
+            .unwrap_or_default();
         (problem.status.as_u16(), problem.code.to_owned(), pointer)
     }
 
@@ -163,11 +178,23 @@ mod tests {
     fn what_is_not_json_is_a_400() {
         let deep = format!("{}{}", "{\"a\":".repeat(100_000), "1");
         let lists = "[".repeat(100_000);
-        for body in ["", "{", "{\"content\":}", "{} x", "nonsense", "{\"content\":\"\\ud800\"}",
-            &deep, &lists]
-        {
+        for body in [
+            "",
+            "{",
+            "{\"content\":}",
+            "{} x",
+            "nonsense",
+            "{\"content\":\"\\ud800\"}",
+            &deep,
+            &lists,
+        ] {
             let (status, code, _) = refusal::<MessageCreate>(body);
-            assert_eq!((status, code.as_str()), (400, "malformed_json"), "{:.40}", body);
+            assert_eq!(
+                (status, code.as_str()),
+                (400, "malformed_json"),
+                "{:.40}",
+                body
+            );
         }
     }
 
@@ -196,7 +223,10 @@ mod tests {
     #[test]
     fn unknown_members_are_ignored_where_the_seed_plan_did_and_refused_elsewhere() {
         assert!(parse::<MessageCreate>(b"{\"content\":\"a\",\"user_id\":2}").is_ok());
-        assert_eq!(refusal::<TodoCreate>("{\"title\":\"a\",\"user_id\":2}").0, 422);
+        assert_eq!(
+            refusal::<TodoCreate>("{\"title\":\"a\",\"user_id\":2}").0,
+            422
+        );
     }
 
     #[test]

@@ -2,9 +2,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use domain::{
-    ApprovalId, CallId, ConversationId, MessageId, RunId, SessionId, TodoId, UserId,
-};
+use domain::{ApprovalId, CallId, ConversationId, MessageId, RunId, SessionId, TodoId, UserId};
 
 use crate::error::Problem;
 
@@ -81,11 +79,24 @@ mod tests {
     #[test]
     fn one_spelling_per_kind() {
         assert_eq!(MessageId::from_text("12"), Some(MessageId(12)));
-        for bad in ["", "-1", "+1", "1.0", "1e3", " 1", "x", "99999999999999999999"] {
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "1.0",
+            "1e3",
+            " 1",
+            "x",
+            "99999999999999999999",
+        ] {
             assert_eq!(MessageId::from_text(bad), None, "{bad}");
         }
         assert!(ConversationId::from_text("018f0000-0000-7000-8000-000000000000").is_some());
-        for bad in ["", "018f0000000070008000000000000000", "{018f0000-0000-7000-8000-00000000000}"] {
+        for bad in [
+            "",
+            "018f0000000070008000000000000000",
+            "{018f0000-0000-7000-8000-00000000000}",
+        ] {
             assert_eq!(ConversationId::from_text(bad), None, "{bad}");
         }
     }

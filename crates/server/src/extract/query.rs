@@ -21,7 +21,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(pairs)| Self { pairs, check: Check::default() })
+            .map(|axum::extract::Query(pairs)| Self {
+                pairs,
+                check: Check::default(),
+            })
             .map_err(|_| Problem::invalid("?", "The query string can't be read."))
     }
 }
@@ -48,7 +51,11 @@ impl Query {
 
     pub(crate) fn integer(&mut self, name: &str, allowed: RangeInclusive<i64>) -> Option<i64> {
         let text = self.text(name)?;
-        match text.parse::<i64>().ok().filter(|number| allowed.contains(number)) {
+        match text
+            .parse::<i64>()
+            .ok()
+            .filter(|number| allowed.contains(number))
+        {
             Some(number) => Some(number),
             None => {
                 let (low, high) = (allowed.start(), allowed.end());
@@ -64,7 +71,8 @@ impl Query {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.check.fail(&format!("?{name}"), "This must be `true` or `false`.");
+                self.check
+                    .fail(&format!("?{name}"), "This must be `true` or `false`.");
                 None
             }
         }
@@ -86,7 +94,10 @@ mod tests {
     fn query(text: &str) -> Query {
         let uri = format!("/x?{text}").parse::<axum::http::Uri>().unwrap();
         let axum::extract::Query(pairs) = axum::extract::Query::try_from_uri(&uri).unwrap();
-        Query { pairs, check: Check::default() }
+        Query {
+            pairs,
+            check: Check::default(),
+        }
     }
 
     #[test]
@@ -98,7 +109,11 @@ mod tests {
         for bad in ["-1", "0", "6", "1.5", "x", "1000000000000000000000"] {
             let mut query = query(&format!("page={bad}"));
             assert_eq!(query.integer("page", 1..=5), None);
-            assert_eq!(query.done().unwrap_err().errors[0].pointer, "?page", "{bad}");
+            assert_eq!(
+                query.done().unwrap_err().errors[0].pointer,
+                "?page",
+                "{bad}"
+            );
         }
     }
 

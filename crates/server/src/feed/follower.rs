@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use domain::event::FeedPage;
 use domain::{
-    ConversationId, Cursor, Event, SessionId, Signal, StoreError, StoreResult, Subscription, UserId,
-    Wake,
+    ConversationId, Cursor, Event, SessionId, Signal, StoreError, StoreResult, Subscription,
+    UserId, Wake,
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -25,7 +25,10 @@ pub(crate) enum Happening {
     /// What the reader knew is no longer a prefix of the feed: go on from here.
     Reset(Cursor),
     /// Somebody of this account is typing on another device.
-    Typing { conversation_id: Option<ConversationId>, state: String },
+    Typing {
+        conversation_id: Option<ConversationId>,
+        state: String,
+    },
     Ended(Ending),
 }
 
@@ -183,7 +186,11 @@ impl Follower {
 
     fn signal(&mut self, signal: Signal) -> Option<Happening> {
         match signal {
-            Signal::SessionsEnded { user_id, session_id, except } if user_id == self.user_id => {
+            Signal::SessionsEnded {
+                user_id,
+                session_id,
+                except,
+            } if user_id == self.user_id => {
                 let mine = session_id.is_none_or(|id| id == self.session_id);
                 if mine && except != Some(self.session_id) {
                     self.ending = Some(Ending::SessionEnded);
@@ -196,10 +203,16 @@ impl Follower {
                 self.check_at = Instant::now();
                 self.look_at_log();
             }
-            Signal::Typing { user_id, conversation_id, from, state }
-                if user_id == self.user_id && from != self.session_id =>
-            {
-                return Some(Happening::Typing { conversation_id, state });
+            Signal::Typing {
+                user_id,
+                conversation_id,
+                from,
+                state,
+            } if user_id == self.user_id && from != self.session_id => {
+                return Some(Happening::Typing {
+                    conversation_id,
+                    state,
+                });
             }
             Signal::Draining => self.ending = Some(Ending::Draining),
             Signal::SessionsEnded { .. }
@@ -220,7 +233,11 @@ impl Follower {
     /// Whether the login lives. A store that can't say ends nothing.
     async fn check(&mut self) {
         let now = self.state.now();
-        let live = self.state.store.live_session(self.user_id, self.session_id, now).await;
+        let live = self
+            .state
+            .store
+            .live_session(self.user_id, self.session_id, now)
+            .await;
         match live {
             Ok(Some(_)) => {}
             Ok(None) => self.ending = Some(Ending::SessionEnded),
@@ -234,7 +251,10 @@ impl Follower {
             Some(page) => page,
             None => {
                 let limit = i64::try_from(FEED_PAGE).unwrap_or(i64::MAX);
-                self.state.store.feed_after(self.user_id, self.cursor, limit).await?
+                self.state
+                    .store
+                    .feed_after(self.user_id, self.cursor, limit)
+                    .await?
             }
         };
         self.failures = 0;

@@ -75,11 +75,17 @@ async fn load(state: &AppState, user_id: UserId, events: &[Arc<Event>]) -> Store
     }
     if let Some(ids) = distinct(conversations) {
         let found = store.conversations_by_id(user_id, &ids).await?;
-        rows.conversations = found.into_iter().map(|row| (row.conversation_id, row)).collect();
+        rows.conversations = found
+            .into_iter()
+            .map(|row| (row.conversation_id, row))
+            .collect();
     }
     if let Some(ids) = distinct(approvals) {
         let found = store.approvals_by_id(user_id, &ids).await?;
-        rows.approvals = found.into_iter().map(|row| (row.approval_id, row)).collect();
+        rows.approvals = found
+            .into_iter()
+            .map(|row| (row.approval_id, row))
+            .collect();
     }
     if let Some(ids) = distinct(todos) {
         let found = store.todos_by_id(user_id, &ids).await?;
@@ -101,7 +107,14 @@ fn frame(event: &Event, rows: &Rows) -> Option<Frame> {
             (FrameType::Message, FrameData::Message(Box::new(row.into())))
         }
         EventBody::Delta(delta) => (FrameType::Delta, FrameData::Delta(delta.clone().into())),
-        EventBody::Run { run_id, state, step, message_id, usage, error } => (
+        EventBody::Run {
+            run_id,
+            state,
+            step,
+            message_id,
+            usage,
+            error,
+        } => (
             FrameType::Run,
             FrameData::Run(RunData {
                 run_id: run_id.to_string(),
@@ -112,7 +125,12 @@ fn frame(event: &Event, rows: &Rows) -> Option<Frame> {
                 error: error.clone().map(Into::into),
             }),
         ),
-        EventBody::Tool { call_id, message_id, name, state } => (
+        EventBody::Tool {
+            call_id,
+            message_id,
+            name,
+            state,
+        } => (
             FrameType::Tool,
             FrameData::Tool(ToolData {
                 call_id: call_id.to_string(),
@@ -124,22 +142,38 @@ fn frame(event: &Event, rows: &Rows) -> Option<Frame> {
         ),
         EventBody::Approval { approval_id } => {
             let row = rows.approvals.get(approval_id)?.clone();
-            (FrameType::Approval, FrameData::Approval(Box::new(row.into())))
+            (
+                FrameType::Approval,
+                FrameData::Approval(Box::new(row.into())),
+            )
         }
         EventBody::Conversation {} => {
             let row = rows.conversations.get(&event.conversation_id?)?.clone();
-            (FrameType::Conversation, FrameData::Conversation(Box::new(row.into())))
+            (
+                FrameType::Conversation,
+                FrameData::Conversation(Box::new(row.into())),
+            )
         }
         EventBody::ConversationDeleted {} => {
             let conversation_id = event.conversation_id?.to_string();
-            let data = ConversationDeletedData { conversation_id, deleted: true };
-            (FrameType::Conversation, FrameData::ConversationDeleted(data))
+            let data = ConversationDeletedData {
+                conversation_id,
+                deleted: true,
+            };
+            (
+                FrameType::Conversation,
+                FrameData::ConversationDeleted(data),
+            )
         }
-        EventBody::Todo { todo_id } => {
-            (FrameType::Todo, FrameData::Todo(rows.todos.get(todo_id)?.clone().into()))
-        }
+        EventBody::Todo { todo_id } => (
+            FrameType::Todo,
+            FrameData::Todo(rows.todos.get(todo_id)?.clone().into()),
+        ),
         EventBody::TodoDeleted { todo_id } => {
-            let data = TodoDeletedData { id: todo_id.0, deleted: true };
+            let data = TodoDeletedData {
+                id: todo_id.0,
+                deleted: true,
+            };
             (FrameType::Todo, FrameData::TodoDeleted(data))
         }
     };

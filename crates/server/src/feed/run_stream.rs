@@ -76,7 +76,13 @@ impl RunStream {
         self.ready.extend(messages.into_iter().map(Frame::message));
         self.follower.seek(cursor);
         // Asked after the snapshot: an end that its position has passed would be missed.
-        self.over = self.state.store.run(user_id, self.run_id).await?.state.is_terminal();
+        self.over = self
+            .state
+            .store
+            .run(user_id, self.run_id)
+            .await?
+            .state
+            .is_terminal();
         Ok(())
     }
 
@@ -109,13 +115,17 @@ impl RunStream {
             };
             if let Err(error) = outcome {
                 self.done = true;
-                self.ready.push_back(Frame::error(&error.into(), &self.request_id));
+                self.ready
+                    .push_back(Frame::error(&error.into(), &self.request_id));
             }
         }
     }
 
     async fn take(&mut self, events: Vec<Arc<Event>>) -> StoreResult<()> {
-        let mine: Vec<_> = events.into_iter().filter(|event| self.is_mine(event)).collect();
+        let mine: Vec<_> = events
+            .into_iter()
+            .filter(|event| self.is_mine(event))
+            .collect();
         let mut rest = mine.as_slice();
         while !rest.is_empty() && !self.done {
             let (now, later) = rest.split_at(batch(rest));
@@ -131,7 +141,9 @@ impl RunStream {
     }
 
     fn is_mine(&self, event: &Event) -> bool {
-        let question = EventBody::Message { message_id: self.user_message_id };
+        let question = EventBody::Message {
+            message_id: self.user_message_id,
+        };
         event.run_id == Some(self.run_id) || event.body == question || self.is_end(event)
     }
 
@@ -161,6 +173,7 @@ impl RunStream {
 
     fn end(&mut self, ending: Ending) {
         self.done = true;
-        self.ready.push_back(Frame::error(&ending.problem(), &self.request_id));
+        self.ready
+            .push_back(Frame::error(&ending.problem(), &self.request_id));
     }
 }

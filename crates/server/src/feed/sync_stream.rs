@@ -9,7 +9,9 @@ use super::{Ending, Follower, Happening, batch, render};
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::state::AppState;
-use crate::wire::frame::{ConnectionData, ConnectionStatus, Frame, FrameData, FrameType, TypingState};
+use crate::wire::frame::{
+    ConnectionData, ConnectionStatus, Frame, FrameData, FrameType, TypingState,
+};
 use crate::ws::Watched;
 
 pub(crate) struct SyncStream {
@@ -38,8 +40,7 @@ impl SyncStream {
         if watch.iter().any(|id| !watched.has(*id)) {
             return Err(Problem::not_found());
         }
-        let follower =
-            Follower::begin(state, user_id, account.session.session_id, since).await?;
+        let follower = Follower::begin(state, user_id, account.session.session_id, since).await?;
         let mut stream = Self {
             state: state.clone(),
             account,
@@ -77,17 +78,25 @@ impl SyncStream {
                 Happening::Events(events) => {
                     if let Err(error) = self.take(&events).await {
                         self.done = true;
-                        self.ready.push_back(Frame::error(&error.into(), &self.request_id));
+                        self.ready
+                            .push_back(Frame::error(&error.into(), &self.request_id));
                     }
                 }
                 Happening::Reset(cursor) => {
                     self.watched.forget_positions();
                     self.ready.push_back(Frame::reset(cursor));
                 }
-                Happening::Typing { conversation_id, state } => {
-                    let state =
-                        if state == "idle" { TypingState::Idle } else { TypingState::Writing };
-                    self.ready.push_back(Frame::typing(conversation_id, "user", state, None));
+                Happening::Typing {
+                    conversation_id,
+                    state,
+                } => {
+                    let state = if state == "idle" {
+                        TypingState::Idle
+                    } else {
+                        TypingState::Writing
+                    };
+                    self.ready
+                        .push_back(Frame::typing(conversation_id, "user", state, None));
                 }
                 Happening::Ended(ending) => self.end(ending),
             }
@@ -95,8 +104,11 @@ impl SyncStream {
     }
 
     async fn take(&mut self, events: &[Arc<Event>]) -> StoreResult<()> {
-        let wanted: Vec<_> =
-            events.iter().filter(|event| self.watched.wants(event)).cloned().collect();
+        let wanted: Vec<_> = events
+            .iter()
+            .filter(|event| self.watched.wants(event))
+            .cloned()
+            .collect();
         let mut rest = wanted.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(batch(rest));
@@ -129,7 +141,8 @@ impl SyncStream {
         if ending == Ending::Draining {
             self.connection(ConnectionStatus::Draining, Some(1_000));
         } else {
-            self.ready.push_back(Frame::error(&ending.problem(), &self.request_id));
+            self.ready
+                .push_back(Frame::error(&ending.problem(), &self.request_id));
         }
     }
 }

@@ -35,7 +35,12 @@ impl Typing {
         } else {
             self.said.insert(conversation, (state, detail.clone()));
         }
-        Some(Frame::typing(Some(conversation), "assistant", state, detail))
+        Some(Frame::typing(
+            Some(conversation),
+            "assistant",
+            state,
+            detail,
+        ))
     }
 }
 
@@ -49,7 +54,11 @@ fn state(body: &EventBody) -> Option<(TypingState, Option<String>)> {
             | RunState::Failed
             | RunState::Cancelled => TypingState::Idle,
         },
-        EventBody::Tool { name, state: CallState::Running, .. } => {
+        EventBody::Tool {
+            name,
+            state: CallState::Running,
+            ..
+        } => {
             return Some((TypingState::Tool, Some(name.clone())));
         }
         EventBody::Tool { state, .. } if state.is_settled() => TypingState::Thinking,
@@ -90,17 +99,35 @@ mod tests {
 
     fn run(state: RunState) -> EventBody {
         let run_id = RunId(Uuid::nil());
-        EventBody::Run { run_id, state, step: 0, message_id: None, usage: None, error: None }
+        EventBody::Run {
+            run_id,
+            state,
+            step: 0,
+            message_id: None,
+            usage: None,
+            error: None,
+        }
     }
 
     fn tool(state: CallState) -> EventBody {
         let (call_id, name) = (CallId(Uuid::nil()), "clock".to_owned());
-        EventBody::Tool { call_id, message_id: MessageId(1), name, state }
+        EventBody::Tool {
+            call_id,
+            message_id: MessageId(1),
+            name,
+            state,
+        }
     }
 
     fn delta(channel: DeltaChannel) -> EventBody {
         let text = "x".to_owned();
-        EventBody::Delta(Delta { message_id: MessageId(1), revision: 1, channel, offset: 0, text })
+        EventBody::Delta(Delta {
+            message_id: MessageId(1),
+            revision: 1,
+            channel,
+            offset: 0,
+            text,
+        })
     }
 
     #[test]

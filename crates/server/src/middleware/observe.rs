@@ -39,7 +39,9 @@ pub(crate) async fn observe(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    response.headers_mut().insert(VERSION, HeaderValue::from_static(state.config.version));
+    response
+        .headers_mut()
+        .insert(VERSION, HeaderValue::from_static(state.config.version));
     headers::apply(response.headers_mut(), state.is_https());
 
     let status = response.status();
@@ -68,7 +70,10 @@ fn with_problem(mut response: Response, id: &str) -> Response {
     let kept = std::mem::take(response.headers_mut());
     let mut written = (problem.status, Json(problem.document(id))).into_response();
     let headers = written.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     for (name, value) in problem.headers {
         headers.append(name, value);
     }

@@ -39,12 +39,19 @@ pub(crate) fn documented() -> OpenApiRouter<AppState> {
 /// The whole server.
 pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
-    let routes = if state.config.docs { routes.merge(operator::docs::routes()) } else { routes };
+    let routes = if state.config.docs {
+        routes.merge(operator::docs::routes())
+    } else {
+        routes
+    };
     routes
         .fallback(fallback)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(axum::middleware::from_fn_with_state(state.clone(), middleware::observe))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            middleware::observe,
+        ))
         .with_state(state)
 }
 

@@ -13,6 +13,16 @@ use crate::wire::model::ModelsResponse;
     responses((status = 200, body = ModelsResponse, description = "The default first"))
 )]
 pub(super) async fn list(_: Account, State(state): State<AppState>) -> Json<ModelsResponse> {
-    let models = state.agent.models.list().await.into_iter().map(Into::into).collect();
-    Json(ModelsResponse { models, default: state.agent.models.default_id() })
+    let models = state
+        .agent
+        .models
+        .list()
+        .await
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    Json(ModelsResponse {
+        models,
+        default: state.agent.models.default_id(),
+    })
 }

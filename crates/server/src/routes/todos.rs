@@ -16,7 +16,9 @@ use crate::wire::time;
 use crate::wire::todo::{TodoChange, TodoCreate, TodoResponse, TodosResponse};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(change, delete))
 }
 
 /// The account's todos.
@@ -29,7 +31,9 @@ async fn list(
     State(state): State<AppState>,
 ) -> Result<Answer<TodosResponse>, Problem> {
     let todos = state.store.todos(account.id()).await?;
-    Ok(Answer(TodosResponse { todos: todos.into_iter().map(Into::into).collect() }))
+    Ok(Answer(TodosResponse {
+        todos: todos.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// Adds a todo.
@@ -45,10 +49,19 @@ async fn create(
 ) -> Result<(StatusCode, Answer<TodoResponse>), Problem> {
     let mut check = Check::default();
     check.text("/title", &body.title, limits::TODO_TITLE_CHARS);
-    let due_at = body.due_at.as_deref().and_then(|text| due(&mut check, text));
+    let due_at = body
+        .due_at
+        .as_deref()
+        .and_then(|text| due(&mut check, text));
     check.done()?;
-    let command = TodoCommand::Add { title: body.title, due_at };
-    let todo = one(state.store.todo_command(account.id(), command, state.now()).await?)?;
+    let command = TodoCommand::Add {
+        title: body.title,
+        due_at,
+    };
+    let todo = one(state
+        .store
+        .todo_command(account.id(), command, state.now())
+        .await?)?;
     Ok((StatusCode::CREATED, todo))
 }
 
@@ -68,11 +81,20 @@ async fn change(
     if let Some(title) = &body.title {
         check.text("/title", title, limits::TODO_TITLE_CHARS);
     }
-    let due_at =
-        body.due_at.map(|given| given.as_deref().and_then(|text| due(&mut check, text)));
+    let due_at = body
+        .due_at
+        .map(|given| given.as_deref().and_then(|text| due(&mut check, text)));
     check.done()?;
-    let command = TodoCommand::Change { id, title: body.title, done: body.done, due_at };
-    one(state.store.todo_command(account.id(), command, state.now()).await?)
+    let command = TodoCommand::Change {
+        id,
+        title: body.title,
+        done: body.done,
+        due_at,
+    };
+    one(state
+        .store
+        .todo_command(account.id(), command, state.now())
+        .await?)
 }
 
 /// Removes a todo.
@@ -87,7 +109,11 @@ async fn delete(
     PathId(id): PathId<TodoId>,
 ) -> Result<StatusCode, Problem> {
     let command = TodoCommand::Remove { id };
-    match state.store.todo_command(account.id(), command, state.now()).await? {
+    match state
+        .store
+        .todo_command(account.id(), command, state.now())
+        .await?
+    {
         TodoAnswer::Removed(_) => Ok(StatusCode::NO_CONTENT),
         TodoAnswer::NotFound => Err(Problem::not_found()),
         other @ (TodoAnswer::One(_) | TodoAnswer::Many(_)) => Err(unexpected(&other)),
@@ -96,7 +122,11 @@ async fn delete(
 
 fn due(check: &mut Check, text: &str) -> Option<Timestamp> {
     let time = time::parse(text);
-    check.ensure(time.is_some(), "/due_at", "This must be a time as in RFC 3339.");
+    check.ensure(
+        time.is_some(),
+        "/due_at",
+        "This must be a time as in RFC 3339.",
+    );
     time
 }
 

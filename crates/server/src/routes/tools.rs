@@ -13,6 +13,11 @@ use crate::wire::model::ToolsResponse;
     responses((status = 200, body = ToolsResponse, description = "By name"))
 )]
 pub(super) async fn list(_: Account, State(state): State<AppState>) -> Json<ToolsResponse> {
-    let tools = state.agent.tools.iter().map(|tool| tool.as_ref().into()).collect();
+    let tools = state
+        .agent
+        .tools
+        .iter()
+        .map(|tool| tool.as_ref().into())
+        .collect();
     Json(ToolsResponse { tools })
 }

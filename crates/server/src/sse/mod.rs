@@ -30,7 +30,9 @@ pub(crate) fn wanted(headers: &HeaderMap) -> bool {
 /// Where the client left off: `Last-Event-ID`, which a browser sends by itself when it reconnects,
 /// before the position in the URL. `Err`: a position that isn't one.
 pub(crate) fn position(headers: &HeaderMap, in_url: Option<&str>) -> Result<Option<Cursor>, ()> {
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok());
     match last.filter(|text| !text.is_empty()).or(in_url) {
         Some(text) => Cursor::parse(text).map(Some).ok_or(()),
         None => Ok(None),
@@ -45,7 +47,10 @@ pub(crate) fn place(state: &AppState, account: &Account) -> Result<SocketGuard, 
     if state.config.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    state.sockets.enter(account.id()).ok_or_else(too_many_sockets)
+    state
+        .sockets
+        .enter(account.id())
+        .ok_or_else(too_many_sockets)
 }
 
 pub(crate) fn respond_run(state: &AppState, stream: RunStream, place: SocketGuard) -> Response {
@@ -75,12 +80,17 @@ where
         axum::http::HeaderValue::from_static("no-store"),
     );
     // Proxies that gather answers would hold tokens back.
-    headers.insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    headers.insert(
+        "x-accel-buffering",
+        axum::http::HeaderValue::from_static("no"),
+    );
     response
 }
 
 fn event(frame: &Frame) -> Event {
-    let event = Event::default().event(frame.kind.as_str()).data(frame.text());
+    let event = Event::default()
+        .event(frame.kind.as_str())
+        .data(frame.text());
     match &frame.cursor {
         Some(cursor) => event.id(cursor),
         None => event,
@@ -99,7 +109,10 @@ mod tests {
 
     #[test]
     fn events_are_asked_for_by_accept() {
-        assert!(wanted(&headers("accept", "application/json;q=0.1, text/event-stream")));
+        assert!(wanted(&headers(
+            "accept",
+            "application/json;q=0.1, text/event-stream"
+        )));
         assert!(!wanted(&headers("accept", "*/*")));
         assert!(!wanted(&HeaderMap::new()));
     }
@@ -107,7 +120,10 @@ mod tests {
     #[test]
     fn the_last_event_wins_over_the_url() {
         let at = Cursor { epoch: 1, seq: 16 };
-        assert_eq!(position(&headers("last-event-id", "1-10"), Some("1-1")), Ok(Some(at)));
+        assert_eq!(
+            position(&headers("last-event-id", "1-10"), Some("1-1")),
+            Ok(Some(at))
+        );
         assert_eq!(position(&HeaderMap::new(), Some("1-10")), Ok(Some(at)));
         assert_eq!(position(&HeaderMap::new(), None), Ok(None));
         assert_eq!(position(&HeaderMap::new(), Some("x")), Err(()));

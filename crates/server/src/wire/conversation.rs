@@ -19,7 +19,10 @@ pub struct ActiveRunResponse {
 
 impl From<ActiveRun> for ActiveRunResponse {
     fn from(ActiveRun { run_id, state }: ActiveRun) -> Self {
-        Self { run_id: run_id.to_string(), state: state.into() }
+        Self {
+            run_id: run_id.to_string(),
+            state: state.into(),
+        }
     }
 }
 

@@ -216,7 +216,12 @@ impl Frame {
     /// A frame that is not from the log.
     #[must_use]
     pub fn new(kind: FrameType, data: FrameData, conversation: Option<ConversationId>) -> Self {
-        Self { kind, data, conversation_id: conversation.map(|id| id.to_string()), cursor: None }
+        Self {
+            kind,
+            data,
+            conversation_id: conversation.map(|id| id.to_string()),
+            cursor: None,
+        }
     }
 
     #[must_use]
@@ -242,18 +247,26 @@ impl Frame {
             usage: Some(run.usage.into()),
             error: run.error.map(Into::into),
         };
-        Self::new(FrameType::Run, FrameData::Run(data), Some(run.conversation_id))
+        Self::new(
+            FrameType::Run,
+            FrameData::Run(data),
+            Some(run.conversation_id),
+        )
     }
 
     #[must_use]
     pub fn reset(cursor: Cursor) -> Self {
-        let data = FrameData::Position(PositionData { cursor: cursor.to_string() });
+        let data = FrameData::Position(PositionData {
+            cursor: cursor.to_string(),
+        });
         Self::new(FrameType::Reset, data, None)
     }
 
     #[must_use]
     pub fn pong(cursor: Cursor) -> Self {
-        let data = FrameData::Position(PositionData { cursor: cursor.to_string() });
+        let data = FrameData::Position(PositionData {
+            cursor: cursor.to_string(),
+        });
         Self::new(FrameType::Pong, data, None)
     }
 
@@ -264,7 +277,11 @@ impl Frame {
         state: TypingState,
         detail: Option<String>,
     ) -> Self {
-        let data = FrameData::Typing(TypingData { role, state, detail });
+        let data = FrameData::Typing(TypingData {
+            role,
+            state,
+            detail,
+        });
         Self::new(FrameType::Typing, data, conversation)
     }
 

@@ -35,8 +35,18 @@ pub struct OffsetsResponse {
 }
 
 impl From<Offsets> for OffsetsResponse {
-    fn from(Offsets { text, reasoning, tool_arguments }: Offsets) -> Self {
-        Self { text, reasoning, tool_arguments }
+    fn from(
+        Offsets {
+            text,
+            reasoning,
+            tool_arguments,
+        }: Offsets,
+    ) -> Self {
+        Self {
+            text,
+            reasoning,
+            tool_arguments,
+        }
     }
 }
 

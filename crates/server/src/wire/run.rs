@@ -21,8 +21,16 @@ pub struct UsageResponse {
 }
 
 impl From<Usage> for UsageResponse {
-    fn from(Usage { prompt_tokens, completion_tokens }: Usage) -> Self {
-        Self { prompt_tokens, completion_tokens }
+    fn from(
+        Usage {
+            prompt_tokens,
+            completion_tokens,
+        }: Usage,
+    ) -> Self {
+        Self {
+            prompt_tokens,
+            completion_tokens,
+        }
     }
 }
 
@@ -36,8 +44,18 @@ pub struct RunErrorResponse {
 }
 
 impl From<RunError> for RunErrorResponse {
-    fn from(RunError { code, detail, retryable }: RunError) -> Self {
-        Self { code, detail, retryable }
+    fn from(
+        RunError {
+            code,
+            detail,
+            retryable,
+        }: RunError,
+    ) -> Self {
+        Self {
+            code,
+            detail,
+            retryable,
+        }
     }
 }
 

@@ -29,8 +29,10 @@ pub(crate) async fn authenticate(
         .or_else(|| subprotocol(headers))
         .ok_or_else(Problem::unauthenticated)?;
     if tickets::is_ticket(token) {
-        let access =
-            state.tickets.redeem(token, state.now()).ok_or_else(Problem::unauthenticated)?;
+        let access = state
+            .tickets
+            .redeem(token, state.now())
+            .ok_or_else(Problem::unauthenticated)?;
         Account::check(state, access).await
     } else {
         Account::from_token(state, token).await
@@ -67,9 +69,15 @@ mod tests {
     fn the_token_follows_the_name_of_the_protocol() {
         let mut headers = HeaderMap::new();
         assert_eq!(subprotocol(&headers), None);
-        headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("other, rejoinder , tok"));
+        headers.append(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("other, rejoinder , tok"),
+        );
         assert_eq!(subprotocol(&headers), Some("tok"));
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("tok, rejoinder"));
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("tok, rejoinder"),
+        );
         assert_eq!(subprotocol(&headers), None);
     }
 }

@@ -30,10 +30,22 @@ pub const TOO_MANY: u16 = 4429;
 /// Code, what it means, and whether the client may resume: for the API's documentation.
 pub const CODES: &[(u16, &str, &str)] = &[
     (1000, "the client closed it", "yes"),
-    (GOING_AWAY, "the server is stopping; `retry_after_ms` was announced", "yes, after that time"),
-    (UNSUPPORTED, "a binary frame; the protocol is text", "no: fix the client"),
+    (
+        GOING_AWAY,
+        "the server is stopping; `retry_after_ms` was announced",
+        "yes, after that time",
+    ),
+    (
+        UNSUPPORTED,
+        "a binary frame; the protocol is text",
+        "no: fix the client",
+    ),
     (TOO_BIG, "a frame above 64 KiB", "no: fix the client"),
-    (TRY_LATER, "the log can't be read now", "yes, after a moment"),
+    (
+        TRY_LATER,
+        "the log can't be read now",
+        "yes, after a moment",
+    ),
     (
         SESSION_ENDED,
         "the session ended: signed out here or elsewhere, password changed, account disabled",
@@ -44,9 +56,17 @@ pub const CODES: &[(u16, &str, &str)] = &[
         "the access token expired a minute ago and was not renewed",
         "yes, with a new token",
     ),
-    (TOO_SLOW, "frames were not taken in time, or the client fell silent", "yes"),
+    (
+        TOO_SLOW,
+        "frames were not taken in time, or the client fell silent",
+        "yes",
+    ),
     (ACCOUNT_DELETED, "the account was deleted", "no"),
-    (TOO_MANY, "too many sockets of this account, or frames too fast", "yes, after a moment"),
+    (
+        TOO_MANY,
+        "too many sockets of this account, or frames too fast",
+        "yes, after a moment",
+    ),
 ];
 
 /// A code and a reason of at most 123 bytes.
@@ -57,23 +77,55 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    pub(crate) const TOO_SLOW: Self = Self { code: TOO_SLOW, reason: "too_slow" };
-    pub(crate) const SILENT: Self = Self { code: TOO_SLOW, reason: "silent" };
-    pub(crate) const TOKEN_EXPIRED: Self = Self { code: TOKEN_EXPIRED, reason: "token_expired" };
-    pub(crate) const TOO_MANY_SOCKETS: Self =
-        Self { code: TOO_MANY, reason: "too_many_sockets" };
-    pub(crate) const TOO_MANY_FRAMES: Self = Self { code: TOO_MANY, reason: "too_many_frames" };
-    pub(crate) const TOO_BIG: Self = Self { code: TOO_BIG, reason: "frame_too_big" };
-    pub(crate) const UNSUPPORTED: Self = Self { code: UNSUPPORTED, reason: "text_only" };
-    pub(crate) const UNREADABLE: Self = Self { code: TRY_LATER, reason: "unreadable" };
+    pub(crate) const TOO_SLOW: Self = Self {
+        code: TOO_SLOW,
+        reason: "too_slow",
+    };
+    pub(crate) const SILENT: Self = Self {
+        code: TOO_SLOW,
+        reason: "silent",
+    };
+    pub(crate) const TOKEN_EXPIRED: Self = Self {
+        code: TOKEN_EXPIRED,
+        reason: "token_expired",
+    };
+    pub(crate) const TOO_MANY_SOCKETS: Self = Self {
+        code: TOO_MANY,
+        reason: "too_many_sockets",
+    };
+    pub(crate) const TOO_MANY_FRAMES: Self = Self {
+        code: TOO_MANY,
+        reason: "too_many_frames",
+    };
+    pub(crate) const TOO_BIG: Self = Self {
+        code: TOO_BIG,
+        reason: "frame_too_big",
+    };
+    pub(crate) const UNSUPPORTED: Self = Self {
+        code: UNSUPPORTED,
+        reason: "text_only",
+    };
+    pub(crate) const UNREADABLE: Self = Self {
+        code: TRY_LATER,
+        reason: "unreadable",
+    };
 }
 
 impl From<Ending> for Closing {
     fn from(ending: Ending) -> Self {
         match ending {
-            Ending::SessionEnded => Self { code: SESSION_ENDED, reason: "session_ended" },
-            Ending::AccountDeleted => Self { code: ACCOUNT_DELETED, reason: "account_deleted" },
-            Ending::Draining => Self { code: GOING_AWAY, reason: "draining" },
+            Ending::SessionEnded => Self {
+                code: SESSION_ENDED,
+                reason: "session_ended",
+            },
+            Ending::AccountDeleted => Self {
+                code: ACCOUNT_DELETED,
+                reason: "account_deleted",
+            },
+            Ending::Draining => Self {
+                code: GOING_AWAY,
+                reason: "draining",
+            },
             Ending::Unreadable => Self::UNREADABLE,
         }
     }

@@ -28,7 +28,10 @@ impl SocketCounts {
         }
         *count += 1;
         metrics::gauge!("rejoinder_sockets_open").increment(1.0);
-        Some(SocketGuard { open: Arc::clone(&self.0), user_id })
+        Some(SocketGuard {
+            open: Arc::clone(&self.0),
+            user_id,
+        })
     }
 }
 
@@ -52,8 +55,9 @@ mod tests {
     #[test]
     fn places_are_given_back() {
         let counts = SocketCounts::default();
-        let mut guards: Vec<_> =
-            (0..SOCKETS_PER_USER).map(|_| counts.enter(UserId(1)).unwrap()).collect();
+        let mut guards: Vec<_> = (0..SOCKETS_PER_USER)
+            .map(|_| counts.enter(UserId(1)).unwrap())
+            .collect();
         assert!(counts.enter(UserId(1)).is_none());
         assert!(counts.enter(UserId(2)).is_some());
         guards.pop();

@@ -1,8 +1,8 @@
 //! Frames from clients.
 
 use domain::{ApprovalId, ConversationId, RunId};
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Problem;
@@ -10,6 +10,42 @@ use crate::extract::PathKey;
 use crate::wire::approval::Decision;
 use crate::wire::frame::TypingState;
 use crate::wire::send::MessageCreate;
+
+/// Type, `data`, and what it does: for the API's documentation.
+pub(crate) const TYPES: &[(&str, &str, &str)] = &[
+    (
+        "message",
+        "{content, client_message_id, parent_id?, model?, agent_id?, on_busy?, time_zone?}",
+        "sends to `conversation_id`, or begins a conversation; answered by `ack` or `error`",
+    ),
+    (
+        "watch",
+        "{}",
+        "tokens of `conversation_id` are wanted: the message being written, if any, then `delta`s",
+    ),
+    (
+        "unwatch",
+        "{}",
+        "tokens of `conversation_id` are no longer wanted",
+    ),
+    ("stop", "{run_id}", "stops a run"),
+    (
+        "approval",
+        "{approval_id, decision, arguments_hash}",
+        "approves or denies a tool call",
+    ),
+    (
+        "typing",
+        "{state}",
+        "shown on the account's other devices; not stored",
+    ),
+    (
+        "auth",
+        "{token}",
+        "a newer access token of the same login; answered by `connection`",
+    ),
+    ("ping", "{}", "answered by `pong` with the present cursor"),
+];
 
 /// One frame of a client. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
@@ -28,9 +64,18 @@ pub(crate) enum ClientFrame {
     Watch(ConversationId),
     Unwatch(ConversationId),
     Stop(RunId),
-    Approval { id: ApprovalId, decision: Decision, arguments_hash: String },
-    Typing { conversation: Option<ConversationId>, state: TypingState },
-    Auth { token: String },
+    Approval {
+        id: ApprovalId,
+        decision: Decision,
+        arguments_hash: String,
+    },
+    Typing {
+        conversation: Option<ConversationId>,
+        state: TypingState,
+    },
+    Auth {
+        token: String,
+    },
     Ping,
 }
 
@@ -58,13 +103,16 @@ struct Auth {
 
 /// What was wrong, and which message it was about.
 pub(crate) struct Refused {
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
     pub(crate) client_message_id: Option<String>,
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, client_message_id: None }
+        Self {
+            problem: Box::new(problem),
+            client_message_id: None,
+        }
     }
 }
 
@@ -72,7 +120,11 @@ pub(crate) fn parse(text: &str) -> Result<ClientFrame, Refused> {
     if !text.trim_start().starts_with('{') {
         return Err(malformed("A frame must be a JSON object.").into());
     }
-    let Envelope { kind, data, conversation_id } = serde_json::from_str(text)
+    let Envelope {
+        kind,
+        data,
+        conversation_id,
+    } = serde_json::from_str(text)
         .map_err(|error| malformed(&format!("A frame is `{{type, data, …}}`: {error}.")))?;
     let data = data.unwrap_or_default();
     let conversation = conversation_id.as_deref();
@@ -82,17 +134,30 @@ pub(crate) fn parse(text: &str) -> Result<ClientFrame, Refused> {
         "unwatch" => ClientFrame::Unwatch(id(conversation)?),
         "stop" => ClientFrame::Stop(id(Some(&shape::<Stop>(data)?.run_id))?),
         "approval" => {
-            let Approval { approval_id, decision, arguments_hash } = shape(data)?;
-            ClientFrame::Approval { id: id(Some(&approval_id))?, decision, arguments_hash }
+            let Approval {
+                approval_id,
+                decision,
+                arguments_hash,
+            } = shape(data)?;
+            ClientFrame::Approval {
+                id: id(Some(&approval_id))?,
+                decision,
+                arguments_hash,
+            }
         }
         "typing" => {
             let conversation = match conversation {
                 Some(_) => Some(id(conversation)?),
                 None => None,
             };
-            ClientFrame::Typing { conversation, state: typing(&shape::<Typing>(data)?.state) }
+            ClientFrame::Typing {
+                conversation,
+                state: typing(&shape::<Typing>(data)?.state),
+            }
         }
-        "auth" => ClientFrame::Auth { token: shape::<Auth>(data)?.token },
+        "auth" => ClientFrame::Auth {
+            token: shape::<Auth>(data)?.token,
+        },
         "ping" => ClientFrame::Ping,
         _ => return Err(malformed("There is no frame of this type.").into()),
     })
@@ -102,18 +167,26 @@ fn message(
     mut data: Map<String, Value>,
     conversation_id: Option<String>,
 ) -> Result<ClientFrame, Refused> {
-    let client_message_id =
-        data.get("client_message_id").and_then(Value::as_str).map(str::to_owned);
+    let client_message_id = data
+        .get("client_message_id")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     if let Some(id) = conversation_id {
         data.insert("conversation_id".to_owned(), Value::String(id));
     }
     let checked = match &client_message_id {
         Some(_) => shape::<MessageCreate>(data),
-        None => Err(Problem::invalid("/data/client_message_id", "This is needed on a socket.")),
+        None => Err(Problem::invalid(
+            "/data/client_message_id",
+            "This is needed on a socket.",
+        )),
     };
     match checked {
         Ok(message) => Ok(ClientFrame::Message(Box::new(message))),
-        Err(problem) => Err(Refused { problem, client_message_id }),
+        Err(problem) => Err(Refused {
+            problem: Box::new(problem),
+            client_message_id,
+        }),
     }
 }
 
@@ -128,11 +201,19 @@ fn id<T: PathKey>(text: Option<&str>) -> Result<T, Problem> {
 
 /// Anything that isn't a pause is writing.
 fn typing(state: &str) -> TypingState {
-    if state == "idle" { TypingState::Idle } else { TypingState::Writing }
+    if state == "idle" {
+        TypingState::Idle
+    } else {
+        TypingState::Writing
+    }
 }
 
 fn malformed(detail: &str) -> Problem {
-    Problem::new(axum::http::StatusCode::BAD_REQUEST, "malformed_frame", detail)
+    Problem::new(
+        axum::http::StatusCode::BAD_REQUEST,
+        "malformed_frame",
+        detail,
+    )
 }
 
 #[cfg(test)]
@@ -151,9 +232,11 @@ mod tests {
     #[test]
     fn every_type_is_understood() {
         let frame = |kind: &str, data: &str| {
-            parse(&format!(r#"{{"type":"{kind}","data":{data},"conversation_id":"{ID}"}}"#))
-                .map_err(|refused| refused.problem)
-                .unwrap()
+            parse(&format!(
+                r#"{{"type":"{kind}","data":{data},"conversation_id":"{ID}"}}"#
+            ))
+            .map_err(|refused| refused.problem)
+            .unwrap()
         };
         let message = format!(r#"{{"content":"a","client_message_id":"{ID}","x":1}}"#);
         match frame("message", &message) {
@@ -168,29 +251,53 @@ mod tests {
         assert!(matches!(frame("stop", &stop), ClientFrame::Stop(_)));
         let approval =
             format!(r#"{{"approval_id":"{ID}","decision":"deny","arguments_hash":"x"}}"#);
-        assert!(matches!(frame("approval", &approval), ClientFrame::Approval { .. }));
-        assert!(matches!(frame("typing", r#"{"state":"writing"}"#), ClientFrame::Typing { .. }));
-        assert!(matches!(frame("auth", r#"{"token":"t"}"#), ClientFrame::Auth { .. }));
+        assert!(matches!(
+            frame("approval", &approval),
+            ClientFrame::Approval { .. }
+        ));
+        assert!(matches!(
+            frame("typing", r#"{"state":"writing"}"#),
+            ClientFrame::Typing { .. }
+        ));
+        assert!(matches!(
+            frame("auth", r#"{"token":"t"}"#),
+            ClientFrame::Auth { .. }
+        ));
         assert!(matches!(parse(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping)));
     }
 
     #[test]
     fn everything_else_is_refused_by_name() {
-        for text in ["", "x", "[]", "{}", r#"{"type":1}"#, r#"{"type":"ping","data":[]}"#,
-            r#"["ping",{}]"#, r#"{"type":"shout","data":{}}"#]
-        {
+        for text in [
+            "",
+            "x",
+            "[]",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"ping","data":[]}"#,
+            r#"["ping",{}]"#,
+            r#"{"type":"shout","data":{}}"#,
+        ] {
             assert_eq!(code(text), "malformed_frame", "{text}");
         }
         assert_eq!(code(r#"{"type":"watch","data":{}}"#), "not_found");
-        assert_eq!(code(r#"{"type":"stop","data":{"run_id":"x"}}"#), "not_found");
+        assert_eq!(
+            code(r#"{"type":"stop","data":{"run_id":"x"}}"#),
+            "not_found"
+        );
         assert_eq!(code(r#"{"type":"stop","data":{}}"#), "validation");
-        assert_eq!(code(r#"{"type":"message","data":{"content":"a"}}"#), "validation");
+        assert_eq!(
+            code(r#"{"type":"message","data":{"content":"a"}}"#),
+            "validation"
+        );
     }
 
     #[test]
     fn a_refused_message_is_named() {
         let text = format!(r#"{{"type":"message","data":{{"client_message_id":"{ID}"}}}}"#);
-        let Err(refused) = parse(&text) else { panic!("accepted") };
+        let Err(refused) = parse(&text) else {
+            panic!("accepted")
+        };
         assert_eq!(refused.client_message_id.as_deref(), Some(ID));
     }
 }

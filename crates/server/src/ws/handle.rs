@@ -13,7 +13,10 @@ impl Session {
     pub(super) async fn handle(&mut self, text: &str) -> Step {
         let frame = match frames::parse(text) {
             Ok(frame) => frame,
-            Err(Refused { problem, client_message_id }) => {
+            Err(Refused {
+                problem,
+                client_message_id,
+            }) => {
                 return self.error(&problem, client_message_id.as_deref()).await;
             }
         };
@@ -29,13 +32,19 @@ impl Session {
                 let stopped = chat::cancel(&self.state, &self.account.user, run_id).await;
                 self.answered(stopped.map(drop)).await
             }
-            ClientFrame::Approval { id, decision, arguments_hash } => {
+            ClientFrame::Approval {
+                id,
+                decision,
+                arguments_hash,
+            } => {
                 let (state, user) = (&self.state, &self.account.user);
-                let decided =
-                    chat::decide(state, user, id, decision.into(), &arguments_hash).await;
+                let decided = chat::decide(state, user, id, decision.into(), &arguments_hash).await;
                 self.answered(decided.map(drop)).await
             }
-            ClientFrame::Typing { conversation, state } => {
+            ClientFrame::Typing {
+                conversation,
+                state,
+            } => {
                 self.state.bus.signal(Signal::Typing {
                     user_id: self.account.id(),
                     conversation_id: conversation,
@@ -67,7 +76,9 @@ impl Session {
             Err(problem) => return self.error(&problem, Some(&client_message_id)).await,
         };
         // Watched before it is sent, so that not one token is missed.
-        let target = prepared.conversation_id.unwrap_or(prepared.new_conversation_id);
+        let target = prepared
+            .conversation_id
+            .unwrap_or(prepared.new_conversation_id);
         let new = !self.watched.has(target) && !self.watched.is_full();
         if new {
             self.watched.add(target, None);
@@ -89,7 +100,8 @@ impl Session {
             run_id: sent.run.run_id.to_string(),
         };
         let data = FrameData::Ack(Box::new(ack));
-        self.send(&[Frame::new(FrameType::Ack, data, Some(conversation))]).await?;
+        self.send(&[Frame::new(FrameType::Ack, data, Some(conversation))])
+            .await?;
         if sent.repeated || !self.watched.has(conversation) {
             if new && target != conversation {
                 self.watched.remove(target);
@@ -104,14 +116,17 @@ impl Session {
 fn typing_text(state: TypingState) -> &'static str {
     match state {
         TypingState::Idle => "idle",
-        TypingState::Queued
-        | TypingState::Thinking
-        | TypingState::Tool
-        | TypingState::Writing => "writing",
+        TypingState::Queued | TypingState::Thinking | TypingState::Tool | TypingState::Writing => {
+            "writing"
+        }
     }
 }
 
 /// Reads what another node, perhaps of another version, wrote.
 pub(super) fn typing_state(text: &str) -> TypingState {
-    if text == "idle" { TypingState::Idle } else { TypingState::Writing }
+    if text == "idle" {
+        TypingState::Idle
+    } else {
+        TypingState::Writing
+    }
 }

@@ -12,5 +12,6 @@ mod watched;
 
 pub(crate) use auth::{PROTOCOL, authenticate, cross_site};
 pub(crate) use counts::{SocketCounts, SocketGuard};
+pub(crate) use frames::TYPES as CLIENT_FRAMES;
 pub(crate) use session::{Opening, run, too_many_sockets};
 pub(crate) use watched::Watched;

@@ -16,7 +16,12 @@ pub(crate) fn allowed(config: &ServerConfig, headers: &HeaderMap) -> bool {
     match (origins.next(), origins.next()) {
         (None, _) => true,
         (Some(origin), None) => origin.to_str().is_ok_and(|origin| {
-            is_ours(config.public_url.as_deref(), config.listen, host(headers), origin)
+            is_ours(
+                config.public_url.as_deref(),
+                config.listen,
+                host(headers),
+                origin,
+            )
         }),
         (Some(_), Some(_)) => false,
     }
@@ -37,7 +42,9 @@ fn is_ours(public_url: Option<&str>, listen: SocketAddr, host: Option<&str>, ori
     if let Some(url) = public_url {
         return origin_of(url).is_some_and(|ours| origin_of(origin) == Some(ours));
     }
-    let Some((scheme, name, port)) = origin_of(origin) else { return false };
+    let Some((scheme, name, port)) = origin_of(origin) else {
+        return false;
+    };
     let ours = scheme == "http" && is_loopback(&name) && port == listen.port();
     // A page that made its own name point here would say so in `Host`.
     ours && host.is_none_or(|host| {
@@ -47,7 +54,10 @@ fn is_ours(public_url: Option<&str>, listen: SocketAddr, host: Option<&str>, ori
 
 fn is_loopback(name: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Scheme, host and port of `scheme://host[:port][/…]`; `None` for anything unusual.
@@ -68,7 +78,9 @@ fn origin_of(url: &str) -> Option<(String, String, u16)> {
         _ => (authority, default_port),
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
-    let named = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let named = host
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let usual = !host.is_empty() && (named || bracketed);
     usual.then(|| (scheme, host.to_ascii_lowercase(), port))
 }
@@ -90,7 +102,10 @@ mod tests {
             "http://[::1]:8080",
             "http://LOCALHOST:8080",
         ] {
-            assert!(is_ours(None, listen(), Some("localhost:8080"), origin), "{origin}");
+            assert!(
+                is_ours(None, listen(), Some("localhost:8080"), origin),
+                "{origin}"
+            );
         }
         for origin in [
             "null",
@@ -118,7 +133,10 @@ mod tests {
             "http://[::1:8080",
             "http://localhost:+8080",
         ] {
-            assert!(!is_ours(None, listen(), Some("localhost:8080"), origin), "{origin}");
+            assert!(
+                !is_ours(None, listen(), Some("localhost:8080"), origin),
+                "{origin}"
+            );
         }
     }
 

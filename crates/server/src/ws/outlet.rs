@@ -55,7 +55,10 @@ impl Outlet {
     /// Last words and the close frame, as far as the client takes them.
     pub(crate) async fn close(mut self, frames: &[Frame], closing: Closing) {
         let Closing { code, reason } = closing;
-        let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let close = Message::Close(Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        }));
         let last = async {
             for frame in frames {
                 self.0.feed(Message::Text(frame.text().into())).await?;

@@ -70,7 +70,11 @@ impl Expiry {
     }
 
     fn next(&self) -> Instant {
-        if self.announced { self.close_at } else { self.announce_at }
+        if self.announced {
+            self.close_at
+        } else {
+            self.announce_at
+        }
     }
 }
 
@@ -79,7 +83,12 @@ pub(crate) async fn run(state: AppState, opening: Opening, socket: WebSocket) {
     let _token = state.config.tracker.token();
     let (sink, mut incoming) = socket.split();
     let outlet = Outlet::new(sink);
-    let Opening { account, request_id, since, watch } = opening;
+    let Opening {
+        account,
+        request_id,
+        since,
+        watch,
+    } = opening;
     let Some(_place) = state.sockets.enter(account.id()) else {
         let error = Frame::error(&too_many_sockets(), &request_id);
         outlet.close(&[error], Closing::TOO_MANY_SOCKETS).await;
@@ -133,7 +142,11 @@ impl Session {
         }
         if resumes && !ids.is_empty() {
             // Watched before the first event is replayed: its tokens are among them.
-            let found = self.state.store.conversations_by_id(self.account.id(), &ids).await;
+            let found = self
+                .state
+                .store
+                .conversations_by_id(self.account.id(), &ids)
+                .await;
             let found = found.map_err(|_| Some(Closing::UNREADABLE))?;
             for id in &ids {
                 if found.iter().any(|row| row.conversation_id == *id) {
@@ -207,17 +220,24 @@ impl Session {
                 self.delivered = cursor;
                 self.send(&[Frame::reset(cursor)]).await
             }
-            Happening::Typing { conversation_id, state } => {
+            Happening::Typing {
+                conversation_id,
+                state,
+            } => {
                 let state = super::handle::typing_state(&state);
-                self.send(&[Frame::typing(conversation_id, "user", state, None)]).await
+                self.send(&[Frame::typing(conversation_id, "user", state, None)])
+                    .await
             }
             Happening::Ended(ending) => Err(Some(ending.into())),
         }
     }
 
     async fn deliver(&mut self, events: &[Arc<Event>]) -> Step {
-        let wanted: Vec<_> =
-            events.iter().filter(|event| self.watched.wants(event)).cloned().collect();
+        let wanted: Vec<_> = events
+            .iter()
+            .filter(|event| self.watched.wants(event))
+            .cloned()
+            .collect();
         let mut rest = wanted.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(batch(rest));
@@ -297,7 +317,11 @@ impl Session {
         let renewed = Account::from_token(&self.state, token).await;
         let mine = renewed.and_then(|account| {
             let same = account.session.session_id == self.account.session.session_id;
-            if same { Ok(account) } else { Err(Problem::unauthenticated()) }
+            if same {
+                Ok(account)
+            } else {
+                Err(Problem::unauthenticated())
+            }
         });
         match mine {
             Ok(account) => {

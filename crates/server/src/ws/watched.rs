@@ -38,7 +38,9 @@ impl Watched {
         if !matches!(event.body, EventBody::Delta(_)) {
             return true;
         }
-        let Some(id) = event.conversation_id else { return false };
+        let Some(id) = event.conversation_id else {
+            return false;
+        };
         self.0.iter().any(|(watched, seen)| {
             *watched == id
                 && seen.is_none_or(|seen| seen.epoch != event.epoch || event.seq > seen.seq)
@@ -93,7 +95,10 @@ mod tests {
 
     #[test]
     fn other_events_always_pass() {
-        let event = Event { body: EventBody::Conversation {}, ..delta(1, 1) };
+        let event = Event {
+            body: EventBody::Conversation {},
+            ..delta(1, 1)
+        };
         assert!(Watched::default().wants(&event));
     }
 }

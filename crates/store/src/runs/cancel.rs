@@ -26,8 +26,8 @@ pub(crate) async fn request(
     }
     tx.run(WANT_CANCEL, args![run_id]).await?;
     run.cancel_requested = true;
-    let driven = run.state == RunState::Running
-        && tx.maybe(LEASED, args![run_id, now]).await?.is_some();
+    let driven =
+        run.state == RunState::Running && tx.maybe(LEASED, args![run_id, now]).await?.is_some();
     if !driven {
         let usage = run.usage;
         let end = Finish {

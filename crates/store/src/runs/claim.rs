@@ -42,13 +42,20 @@ pub(crate) async fn claim(
     max: i64,
     recover: bool,
 ) -> StoreResult<Vec<Run>> {
-    let rows = tx.all(CLAIMABLE, args![now, recover, node, max.max(0)]).await?;
+    let rows = tx
+        .all(CLAIMABLE, args![now, recover, node, max.max(0)])
+        .await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = rows.iter().map(|row| row.get("run_id")).collect::<StoreResult<Vec<_>>>()?;
+    let ids = rows
+        .iter()
+        .map(|row| row.get("run_id"))
+        .collect::<StoreResult<Vec<_>>>()?;
     let lease_until = now.plus_millis(LEASE_MS);
-    let rows = tx.all(CLAIM, args![Value::Uuids(ids), node, lease_until, now]).await?;
+    let rows = tx
+        .all(CLAIM, args![Value::Uuids(ids), node, lease_until, now])
+        .await?;
     let mut runs = rows.iter().map(row::run).collect::<StoreResult<Vec<_>>>()?;
     runs.sort_by_key(|run| (run.created_at, run.run_id));
     for run in &runs {
@@ -59,7 +66,10 @@ pub(crate) async fn claim(
 
 pub(crate) async fn renew(tx: &mut Tx, node: NodeId, now: Timestamp) -> StoreResult<Renewal> {
     let mut renewal = Renewal::default();
-    for row in tx.all(RENEW, args![node, now.plus_millis(LEASE_MS)]).await? {
+    for row in tx
+        .all(RENEW, args![node, now.plus_millis(LEASE_MS)])
+        .await?
+    {
         let run_id = RunId(row.get("run_id")?);
         renewal.kept.push(run_id);
         if row.get("cancel_requested")? {

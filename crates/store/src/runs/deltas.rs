@@ -44,7 +44,10 @@ pub(crate) async fn store(
     jobs: &[DeltaJob],
     events: &mut Events,
 ) -> StoreResult<Vec<StoreResult<()>>> {
-    let ids: Json = jobs.iter().map(|job| json!(job.fence.run_id.0.simple().to_string())).collect();
+    let ids: Json = jobs
+        .iter()
+        .map(|job| json!(job.fence.run_id.0.simple().to_string()))
+        .collect();
     let mut held = HashMap::new();
     for row in tx.all(HELD_FENCES, args![ids]).await? {
         let run_id = RunId(row.get("run_id")?);
@@ -61,7 +64,13 @@ pub(crate) async fn store(
         };
         for delta in &job.deltas {
             let body = EventBody::Delta(delta.clone());
-            tx.emit(*user_id, Some(*conversation_id), Some(job.fence.run_id), body, job.now);
+            tx.emit(
+                *user_id,
+                Some(*conversation_id),
+                Some(job.fence.run_id),
+                body,
+                job.now,
+            );
         }
         outcomes.push(Ok(()));
     }

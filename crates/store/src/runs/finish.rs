@@ -50,7 +50,12 @@ pub(crate) async fn end(
     let error = run.error.as_ref().map(|error| json!(error));
     let usage = run.usage;
     let args = args![
-        run.run_id, run.state.as_str(), usage.prompt_tokens, usage.completion_tokens, error, now,
+        run.run_id,
+        run.state.as_str(),
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        error,
+        now,
     ];
     tx.run(END_RUN, args).await?;
     row::said(tx, run, now);
@@ -88,7 +93,10 @@ fn synthetic(found: &Entry, refused: bool) -> ToolOutcome {
     let (state, detail) = if refused {
         (CallState::Denied, "The call was not approved.")
     } else if leaves_traces && found.left_at.is_some() {
-        (CallState::Unknown, "The run ended while the call was under way: it may have happened.")
+        (
+            CallState::Unknown,
+            "The run ended while the call was under way: it may have happened.",
+        )
     } else {
         (CallState::Failed, "The run ended before the call was made.")
     };

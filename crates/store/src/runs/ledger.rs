@@ -68,7 +68,10 @@ fn entry(row: &Row) -> StoreResult<Entry> {
         state: row.word("state", CallState::parse)?,
         result: row.json("result")?,
     };
-    Ok(Entry { entry, left_at: row.maybe_time("left_at")? })
+    Ok(Entry {
+        entry,
+        left_at: row.maybe_time("left_at")?,
+    })
 }
 
 pub(crate) async fn insert(
@@ -79,14 +82,24 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> StoreResult<()> {
     let args = args![
-        entry.call_id, run.run_id, run.user_id, entry.step, position, entry.message_id,
-        &entry.tool_name, entry.class.as_str(), &entry.arguments, now,
+        entry.call_id,
+        run.run_id,
+        run.user_id,
+        entry.step,
+        position,
+        entry.message_id,
+        &entry.tool_name,
+        entry.class.as_str(),
+        &entry.arguments,
+        now,
     ];
     tx.run(INSERT_ENTRY, args).await.map(|_| ())
 }
 
 fn plain(rows: &[Row]) -> StoreResult<Vec<LedgerEntry>> {
-    rows.iter().map(|row| entry(row).map(|found| found.entry)).collect()
+    rows.iter()
+        .map(|row| entry(row).map(|found| found.entry))
+        .collect()
 }
 
 /// The entries of the last model step.
@@ -100,7 +113,11 @@ pub(crate) async fn of_step(tx: &mut Tx, run_id: RunId, at: i64) -> StoreResult<
 
 /// Entries without an outcome.
 pub(crate) async fn open(tx: &mut Tx, run_id: RunId) -> StoreResult<Vec<Entry>> {
-    tx.all(OPEN_ENTRIES, args![run_id]).await?.iter().map(entry).collect()
+    tx.all(OPEN_ENTRIES, args![run_id])
+        .await?
+        .iter()
+        .map(entry)
+        .collect()
 }
 
 async fn locked(tx: &mut Tx, run: &Run, call_id: CallId) -> StoreResult<Entry> {
@@ -114,12 +131,21 @@ pub(crate) fn said(tx: &mut Tx, run: &Run, entry: &LedgerEntry, state: CallState
         name: entry.tool_name.clone(),
         state,
     };
-    tx.emit(run.user_id, Some(run.conversation_id), Some(run.run_id), body, now);
+    tx.emit(
+        run.user_id,
+        Some(run.conversation_id),
+        Some(run.run_id),
+        body,
+        now,
+    );
 }
 
 fn outcome_of(entry: &LedgerEntry) -> Option<ToolOutcome> {
     let result = entry.result.clone().unwrap_or_default();
-    entry.state.is_settled().then_some(ToolOutcome { state: entry.state, result })
+    entry.state.is_settled().then_some(ToolOutcome {
+        state: entry.state,
+        result,
+    })
 }
 
 pub(crate) async fn running(
@@ -172,7 +198,10 @@ pub(crate) async fn settle(
     };
     let args = args![entry.call_id, outcome.state.as_str(), &outcome.result, now];
     tx.run(SETTLE, args).await?;
-    let kind = StepKind::ToolCall { call_id: entry.call_id, outcome: outcome.clone() };
+    let kind = StepKind::ToolCall {
+        call_id: entry.call_id,
+        outcome: outcome.clone(),
+    };
     step::record(tx, run, &kind, now).await?;
 
     let mut call = messages::bare(tx, run.user_id, entry.message_id).await?;
@@ -193,7 +222,11 @@ pub(crate) async fn settle(
     };
     let head = held.head;
     messages::append(tx, held, head, result, now).await?;
-    tx.run(LAST_RESULT, args![held.conversation_id, as_object(&outcome.result)]).await?;
+    tx.run(
+        LAST_RESULT,
+        args![held.conversation_id, as_object(&outcome.result)],
+    )
+    .await?;
     said(tx, run, entry, outcome.state, now);
     Ok(())
 }
@@ -206,7 +239,11 @@ fn as_text(result: &Json) -> String {
 }
 
 fn as_object(result: &Json) -> Json {
-    if result.is_object() { result.clone() } else { json!({ "value": result }) }
+    if result.is_object() {
+        result.clone()
+    } else {
+        json!({ "value": result })
+    }
 }
 
 /// The effect and its outcome in one transaction: exactly once.
@@ -243,5 +280,8 @@ fn todo_outcome(answer: &TodoAnswer) -> ToolOutcome {
         }
         TodoAnswer::NotFound => return ToolOutcome::failed("There is no todo with this id."),
     };
-    ToolOutcome { state: CallState::Succeeded, result }
+    ToolOutcome {
+        state: CallState::Succeeded,
+        result,
+    }
 }

@@ -53,7 +53,10 @@ pub(crate) fn run(row: &Row) -> StoreResult<Run> {
             prompt_tokens: row.get("prompt_tokens")?,
             completion_tokens: row.get("completion_tokens")?,
         },
-        error: error.map(serde_json::from_value).transpose().map_err(StoreError::internal)?,
+        error: error
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(StoreError::internal)?,
         created_at: row.time("created_at")?,
         started_at: row.maybe_time("started_at")?,
         finished_at: row.maybe_time("finished_at")?,
@@ -66,7 +69,9 @@ pub(crate) async fn get(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreRes
 
 /// The run with this fence, without a lock: for reads.
 pub(crate) async fn peek(tx: &mut Tx, fence: Fence) -> StoreResult<Run> {
-    let row = tx.maybe(RUN_BY_FENCE, args![fence.run_id, fence.fence]).await?;
+    let row = tx
+        .maybe(RUN_BY_FENCE, args![fence.run_id, fence.fence])
+        .await?;
     run(&row.ok_or(StoreError::FenceLost)?)
 }
 
@@ -82,16 +87,14 @@ pub(crate) async fn fenced(tx: &mut Tx, fence: Fence) -> StoreResult<(Held, Run)
     if !tx.is_postgres() {
         return Ok((held, seen));
     }
-    let row = tx.maybe(LOCK_RUN_BY_FENCE, args![fence.run_id, fence.fence]).await?;
+    let row = tx
+        .maybe(LOCK_RUN_BY_FENCE, args![fence.run_id, fence.fence])
+        .await?;
     Ok((held, run(&row.ok_or(StoreError::FenceLost)?)?))
 }
 
 /// Locks the conversation and the run of a user's request.
-pub(crate) async fn held(
-    tx: &mut Tx,
-    user_id: UserId,
-    run_id: RunId,
-) -> StoreResult<(Held, Run)> {
+pub(crate) async fn held(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreResult<(Held, Run)> {
     let seen = get(tx, user_id, run_id).await?;
     let held = conversations::hold(tx, user_id, seen.conversation_id).await?;
     let row = tx.one(LOCK_RUN, args![run_id, user_id]).await?;
@@ -113,5 +116,11 @@ pub(crate) fn said(tx: &mut Tx, run: &Run, now: Timestamp) {
         usage: run.state.is_terminal().then_some(run.usage),
         error: run.error.clone(),
     };
-    tx.emit(run.user_id, Some(run.conversation_id), Some(run.run_id), body, now);
+    tx.emit(
+        run.user_id,
+        Some(run.conversation_id),
+        Some(run.run_id),
+        body,
+        now,
+    );
 }

@@ -44,8 +44,14 @@ async fn repeated(
     key: &IdempotencyKey,
 ) -> StoreResult<Option<Sent>> {
     let oldest = send.now.plus_millis(-IDEMPOTENCY_KEPT_MS);
-    let args =
-        args![send.user_id, &key.key, &key.body_hash, send.new_run_id, send.now, oldest];
+    let args = args![
+        send.user_id,
+        &key.key,
+        &key.body_hash,
+        send.new_run_id,
+        send.now,
+        oldest
+    ];
     if tx.maybe(TAKE_KEY, args).await?.is_some() {
         return Ok(None);
     }
@@ -54,7 +60,10 @@ async fn repeated(
         return Err(StoreError::KeyReused);
     }
     match get(tx, send.user_id, RunId(row.get("run_id")?)).await {
-        Ok(sent) => Ok(Some(Sent { repeated: true, ..sent })),
+        Ok(sent) => Ok(Some(Sent {
+            repeated: true,
+            ..sent
+        })),
         Err(StoreError::NotFound) => Err(StoreError::Gone),
         Err(other) => Err(other),
     }
@@ -63,7 +72,11 @@ async fn repeated(
 async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
     let live = conversations::live_runs(tx, held.conversation_id).await?;
     match live.first() {
-        Some(&(run_id, state)) => Err(StoreError::RunActive { run_id, state, head: held.head }),
+        Some(&(run_id, state)) => Err(StoreError::RunActive {
+            run_id,
+            state,
+            head: held.head,
+        }),
         None => Ok(()),
     }
 }
@@ -94,7 +107,11 @@ pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
     let parent = match send.parent_id {
         Some(id) => {
             let conversation_id = held.conversation_id;
-            Some(messages::of_conversation(tx, send.user_id, conversation_id, id).await?.id)
+            Some(
+                messages::of_conversation(tx, send.user_id, conversation_id, id)
+                    .await?
+                    .id,
+            )
         }
         None => held.head,
     };
@@ -140,8 +157,15 @@ async fn queue(
     let answer = NewMessage::answer(wanted.run_id, MessageStatus::Queued);
     let answer = messages::append(tx, held, Some(question), answer, now).await?;
     let args = args![
-        wanted.run_id, held.user_id, held.conversation_id, question, answer, wanted.model,
-        wanted.agent_id, wanted.time_zone, now,
+        wanted.run_id,
+        held.user_id,
+        held.conversation_id,
+        question,
+        answer,
+        wanted.model,
+        wanted.agent_id,
+        wanted.time_zone,
+        now,
     ];
     let run = row::run(&tx.one(INSERT_RUN, args).await?)?;
     row::said(tx, &run, now);
@@ -164,14 +188,21 @@ pub(crate) async fn regenerate(
     }
     refuse_busy(tx, &held).await?;
     let question = branch::question(tx, message_id).await?;
-    let before = tx.maybe(RUN_OF_QUESTION, args![conversation_id, question]).await?;
+    let before = tx
+        .maybe(RUN_OF_QUESTION, args![conversation_id, question])
+        .await?;
     let (agent_id, time_zone) = match &before {
         Some(row) => (row.get("agent_id")?, row.get("time_zone")?),
         None => (held.agent_id.clone(), None),
     };
     messages::conversation_changed(tx, &held, now);
     let model = model.or_else(|| held.model.clone());
-    let wanted = Wanted { run_id: new_run_id, model, agent_id, time_zone };
+    let wanted = Wanted {
+        run_id: new_run_id,
+        model,
+        agent_id,
+        time_zone,
+    };
     let run = queue(tx, &mut held, question, wanted, now).await?;
     sent(tx, run).await
 }
@@ -179,7 +210,12 @@ pub(crate) async fn regenerate(
 async fn sent(tx: &mut Tx, run: Run) -> StoreResult<Sent> {
     let user_message = messages::full(tx, run.user_id, run.user_message_id).await?;
     let ai_message = messages::full(tx, run.user_id, run.ai_message_id).await?;
-    Ok(Sent { user_message, ai_message, run, repeated: false })
+    Ok(Sent {
+        user_message,
+        ai_message,
+        run,
+        repeated: false,
+    })
 }
 
 pub(crate) async fn get(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreResult<Sent> {

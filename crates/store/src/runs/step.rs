@@ -38,7 +38,10 @@ pub(crate) async fn all(tx: &mut Tx, run: &Run) -> StoreResult<Vec<Step>> {
         .map(|row| {
             let body = row.json("body")?.unwrap_or_default();
             let kind = serde_json::from_value(body).map_err(StoreError::internal)?;
-            Ok(Step { index: row.get("step_index")?, kind })
+            Ok(Step {
+                index: row.get("step_index")?,
+                kind,
+            })
         })
         .collect()
 }
@@ -53,14 +56,20 @@ pub(crate) async fn record(
     run.step += 1;
     run.attempts = 0;
     let body = serde_json::to_value(kind).map_err(StoreError::internal)?;
-    tx.run(INSERT_STEP, args![run.run_id, run.step, run.user_id, body, now]).await?;
+    tx.run(
+        INSERT_STEP,
+        args![run.run_id, run.step, run.user_id, body, now],
+    )
+    .await?;
     tx.run(COUNT_STEP, args![run.run_id, run.step]).await?;
     count(tx, run).await
 }
 
 /// One more model or tool call of the conversation's agent.
 pub(crate) async fn count(tx: &mut Tx, run: &Run) -> StoreResult<()> {
-    tx.run(COUNT_IN_CONVERSATION, args![run.conversation_id]).await.map(|_| ())
+    tx.run(COUNT_IN_CONVERSATION, args![run.conversation_id])
+        .await
+        .map(|_| ())
 }
 
 /// The step that recorded this answer before, if any: the call is being repeated.
@@ -86,7 +95,9 @@ pub(crate) async fn record_model_step(
         return Err(StoreError::NotFound);
     }
     if !messages::is_written(&answer) {
-        let index = recorded(tx, &run, &wanted).await?.ok_or(StoreError::NotFound)?;
+        let index = recorded(tx, &run, &wanted)
+            .await?
+            .ok_or(StoreError::NotFound)?;
         return ledger::of_step(tx, run.run_id, index).await;
     }
     let tool_calls: Vec<ToolCall> = wanted.calls.iter().map(|plan| plan.call.clone()).collect();
@@ -99,7 +110,11 @@ pub(crate) async fn record_model_step(
     };
     record(tx, &mut run, &kind, now).await?;
     let usage = wanted.usage;
-    tx.run(ADD_USAGE, args![run.run_id, usage.prompt_tokens, usage.completion_tokens]).await?;
+    tx.run(
+        ADD_USAGE,
+        args![run.run_id, usage.prompt_tokens, usage.completion_tokens],
+    )
+    .await?;
 
     answer.content = wanted.text;
     answer.status = MessageStatus::Complete;

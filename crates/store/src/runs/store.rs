@@ -31,7 +31,14 @@ impl RunStore for SqlStore {
         now: Timestamp,
     ) -> StoreResult<Sent> {
         tx!(
-            self, send::regenerate, user_id, conversation_id, message_id, model, new_run_id, now
+            self,
+            send::regenerate,
+            user_id,
+            conversation_id,
+            message_id,
+            model,
+            new_run_id,
+            now
         )
     }
 
@@ -82,7 +89,14 @@ impl RunStore for SqlStore {
         max_bytes: usize,
     ) -> StoreResult<(Vec<Message>, bool)> {
         let max_bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
-        snapshot!(self, branch::history, user_id, conversation_id, leaf, max_bytes)
+        snapshot!(
+            self,
+            branch::history,
+            user_id,
+            conversation_id,
+            leaf,
+            max_bytes
+        )
     }
 
     async fn begin_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer> {

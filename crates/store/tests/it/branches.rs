@@ -25,8 +25,14 @@ async fn conversation(db: &TestDb, turns: usize) -> (domain::store::Sent, Vec<i6
     // A branch beside, so that ids of the active one are not contiguous.
     let beside = domain::RunId(db.uuid());
     let (id, message) = (first.run.conversation_id, first.ai_message.id);
-    db.store.regenerate(user.id, id, message, None, beside, db.now()).await.unwrap();
-    db.store.request_cancel(user.id, beside, db.now()).await.unwrap();
+    db.store
+        .regenerate(user.id, id, message, None, beside, db.now())
+        .await
+        .unwrap();
+    db.store
+        .request_cancel(user.id, beside, db.now())
+        .await
+        .unwrap();
     for n in 1..turns {
         db.turn(user.id, Some(&first), &format!("answer {n}")).await;
     }
@@ -56,7 +62,11 @@ async fn windows_of_a_branch(db: &TestDb) {
     ] {
         let page = db.store.messages(user_id, id, window, limit).await.unwrap();
         assert_eq!(ids(&page.messages), expected, "{window:?} {limit}");
-        assert_eq!((page.has_before, page.has_after), (before, after), "{window:?} {limit}");
+        assert_eq!(
+            (page.has_before, page.has_after),
+            (before, after),
+            "{window:?} {limit}"
+        );
         assert_eq!(page.cursor, db.store.feed_end_of(user_id).await);
     }
 }
@@ -67,7 +77,9 @@ trait FeedEnd {
 
 impl FeedEnd for store::SqlStore {
     async fn feed_end_of(&self, user_id: domain::UserId) -> domain::Cursor {
-        domain::store::FeedStore::feed_end(self, user_id).await.unwrap()
+        domain::store::FeedStore::feed_end(self, user_id)
+            .await
+            .unwrap()
     }
 }
 
@@ -76,8 +88,16 @@ async fn windows_beside_the_branch_are_not_found(db: &TestDb) {
     let (user_id, id) = (first.run.user_id, first.run.conversation_id);
     // The first answer was regenerated: it lies beside the branch.
     assert!(!path.contains(&first.ai_message.id.0));
-    for target in [first.ai_message.id, MessageId(path[5] + 1_000), MessageId(0)] {
-        for window in [Window::Before(target), Window::After(target), Window::Around(target)] {
+    for target in [
+        first.ai_message.id,
+        MessageId(path[5] + 1_000),
+        MessageId(0),
+    ] {
+        for window in [
+            Window::Before(target),
+            Window::After(target),
+            Window::Around(target),
+        ] {
             let page = db.store.messages(user_id, id, window, 3).await;
             assert_eq!(page, Err(StoreError::NotFound), "{window:?}");
         }
@@ -88,18 +108,30 @@ async fn paging_meets_every_message_once(db: &TestDb) {
     let (first, path) = conversation(db, 12).await;
     let (user_id, id) = (first.run.user_id, first.run.conversation_id);
     for limit in [1, 2, 3, 7, 50] {
-        let mut page = db.store.messages(user_id, id, Window::Latest, limit).await.unwrap();
+        let mut page = db
+            .store
+            .messages(user_id, id, Window::Latest, limit)
+            .await
+            .unwrap();
         let mut seen = ids(&page.messages);
         while page.has_before {
             let oldest = MessageId(seen[0]);
-            page = db.store.messages(user_id, id, Window::Before(oldest), limit).await.unwrap();
+            page = db
+                .store
+                .messages(user_id, id, Window::Before(oldest), limit)
+                .await
+                .unwrap();
             seen.splice(0..0, ids(&page.messages));
         }
         assert_eq!(seen, path);
         let mut seen = vec![path[0]];
         loop {
             let newest = MessageId(*seen.last().unwrap());
-            page = db.store.messages(user_id, id, Window::After(newest), limit).await.unwrap();
+            page = db
+                .store
+                .messages(user_id, id, Window::After(newest), limit)
+                .await
+                .unwrap();
             seen.extend(ids(&page.messages));
             if !page.has_after {
                 break;
@@ -117,16 +149,34 @@ async fn history_fits_its_bytes(db: &TestDb) {
     let id = first.run.conversation_id;
     // "ask ä" 6, "ä" 2, "ask bb" 6, "bb" 2, "ask ccc" 7, "ccc" 3
     let leaf = third.ai_message.id;
-    for (bytes, expected, cut) in [(0, 1, true), (3, 1, true), (9, 1, true), (10, 2, true),
-        (12, 3, true), (18, 4, true), (19, 4, true), (20, 5, true), (26, 6, false), (900, 6, false)]
-    {
+    for (bytes, expected, cut) in [
+        (0, 1, true),
+        (3, 1, true),
+        (9, 1, true),
+        (10, 2, true),
+        (12, 3, true),
+        (18, 4, true),
+        (19, 4, true),
+        (20, 5, true),
+        (26, 6, false),
+        (900, 6, false),
+    ] {
         let (messages, left_out) = db.store.history(user.id, id, leaf, bytes).await.unwrap();
         assert_eq!((messages.len(), left_out), (expected, cut), "{bytes}");
         assert_eq!(messages.last().unwrap().id, leaf);
     }
-    let (messages, _) =
-        db.store.history(user.id, id, second.user_message.id, 900).await.unwrap();
-    assert_eq!(messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["ask ä", "ä", "ask bb"]);
+    let (messages, _) = db
+        .store
+        .history(user.id, id, second.user_message.id, 900)
+        .await
+        .unwrap();
+    assert_eq!(
+        messages
+            .iter()
+            .map(|m| m.content.as_str())
+            .collect::<Vec<_>>(),
+        ["ask ä", "ä", "ask bb"]
+    );
     let missing = db.store.history(user.id, id, MessageId(99_999), 900).await;
     assert_eq!(missing, Err(StoreError::NotFound));
 }
@@ -140,9 +190,20 @@ async fn empty_conversations_have_an_empty_page(db: &TestDb) {
         now: db.now(),
     };
     let made = db.store.create_conversation(user.id, new).await.unwrap();
-    let page = db.store.messages(user.id, made.conversation_id, Window::Latest, 50).await.unwrap();
-    assert_eq!((page.messages, page.has_before, page.has_after), (vec![], false, false));
-    let (open, _) = db.store.open_message(user.id, made.conversation_id).await.unwrap();
+    let page = db
+        .store
+        .messages(user.id, made.conversation_id, Window::Latest, 50)
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.messages, page.has_before, page.has_after),
+        (vec![], false, false)
+    );
+    let (open, _) = db
+        .store
+        .open_message(user.id, made.conversation_id)
+        .await
+        .unwrap();
     assert_eq!(open, None);
 }
 
@@ -151,9 +212,13 @@ async fn a_long_conversation_is_not_walked(db: &TestDb) {
     if !db.is_sqlite() {
         return;
     }
-    let (_, upwards) =
-        store::statements().into_iter().find(|(name, _)| *name == "UPWARDS").unwrap();
-    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&db.url).await.unwrap();
+    let (_, upwards) = store::statements()
+        .into_iter()
+        .find(|(name, _)| *name == "UPWARDS")
+        .unwrap();
+    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&db.url)
+        .await
+        .unwrap();
     let plan = format!("EXPLAIN QUERY PLAN {}", upwards.sqlite);
     let rows = sqlx::query(sqlx::AssertSqlSafe(plan))
         .bind(1_i64)
@@ -161,9 +226,22 @@ async fn a_long_conversation_is_not_walked(db: &TestDb) {
         .fetch_all(&mut connection)
         .await
         .unwrap();
-    let lines: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
-    let scans: Vec<_> = lines.iter().filter(|line| line.starts_with("SCAN m")).collect();
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| sqlx::Row::get(row, "detail"))
+        .collect();
+    let scans: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("SCAN m"))
+        .collect();
     assert!(scans.is_empty(), "{lines:#?}");
-    assert_eq!(lines.iter().filter(|line| line.contains("INTEGER PRIMARY KEY")).count(), 2, "{lines:#?}");
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.contains("INTEGER PRIMARY KEY"))
+            .count(),
+        2,
+        "{lines:#?}"
+    );
     sqlx::Connection::close(connection).await.unwrap();
 }

@@ -28,10 +28,16 @@ async fn open_text_is_what_was_streamed(db: &TestDb) {
     let mut offset = 0;
     for part in TEXT.chars().map(String::from) {
         let delta = text_delta(id, 1, offset, &part);
-        db.store.append_deltas(fence, vec![delta], db.now()).await.unwrap();
+        db.store
+            .append_deltas(fence, vec![delta], db.now())
+            .await
+            .unwrap();
         offset += part.len();
-        let (open, cursor) =
-            db.store.open_message(user.id, sent.run.conversation_id).await.unwrap();
+        let (open, cursor) = db
+            .store
+            .open_message(user.id, sent.run.conversation_id)
+            .await
+            .unwrap();
         let open = open.unwrap();
         assert_eq!(open.content, TEXT[..offset]);
         assert_eq!(open.offsets.text, i64::try_from(offset).unwrap());
@@ -40,7 +46,11 @@ async fn open_text_is_what_was_streamed(db: &TestDb) {
     }
     let (messages, _) = db.store.messages_by_id(user.id, &[id]).await.unwrap();
     assert_eq!(messages[0].content, TEXT);
-    let page = db.store.messages(user.id, sent.run.conversation_id, Window::Latest, 5).await.unwrap();
+    let page = db
+        .store
+        .messages(user.id, sent.run.conversation_id, Window::Latest, 5)
+        .await
+        .unwrap();
     assert_eq!(page.messages[1].content, TEXT);
     let streamed: String = db
         .feed(user.id)
@@ -60,7 +70,10 @@ async fn a_delta_stored_twice_counts_once(db: &TestDb) {
     let id = sent.ai_message.id;
     let deltas = vec![text_delta(id, 1, 0, "äb"), text_delta(id, 1, 3, "cd")];
     for _ in 0..2 {
-        db.store.append_deltas(fence, deltas.clone(), db.now()).await.unwrap();
+        db.store
+            .append_deltas(fence, deltas.clone(), db.now())
+            .await
+            .unwrap();
     }
     let records = db.store.recall(fence).await.unwrap();
     assert_eq!(records.open_answer.unwrap().text, "äbcd");
@@ -71,7 +84,11 @@ async fn channels_have_their_own_offsets(db: &TestDb) {
     let (sent, fence) = db.started(user.id, "go").await;
     let message_id = sent.ai_message.id;
     let delta = |channel, offset, text: &str| Delta {
-        message_id, revision: 1, channel, offset, text: text.to_owned(),
+        message_id,
+        revision: 1,
+        channel,
+        offset,
+        text: text.to_owned(),
     };
     let deltas = vec![
         delta(DeltaChannel::Reasoning, 0, "hm "),
@@ -79,10 +96,24 @@ async fn channels_have_their_own_offsets(db: &TestDb) {
         delta(DeltaChannel::Reasoning, 3, "ö"),
         delta(DeltaChannel::ToolArguments, 0, "{\"a\":"),
     ];
-    db.store.append_deltas(fence, deltas, db.now()).await.unwrap();
-    let (open, _) = db.store.open_message(user.id, sent.run.conversation_id).await.unwrap();
+    db.store
+        .append_deltas(fence, deltas, db.now())
+        .await
+        .unwrap();
+    let (open, _) = db
+        .store
+        .open_message(user.id, sent.run.conversation_id)
+        .await
+        .unwrap();
     let open = open.unwrap();
-    assert_eq!(open.offsets, Offsets { text: 2, reasoning: 5, tool_arguments: 5 });
+    assert_eq!(
+        open.offsets,
+        Offsets {
+            text: 2,
+            reasoning: 5,
+            tool_arguments: 5
+        }
+    );
     assert_eq!(open.additional_data, Some(json!({ "reasoning": "hm ö" })));
     let answer = db.store.begin_answer(fence, db.now()).await.unwrap();
     let expected = OpenAnswer {
@@ -101,19 +132,27 @@ async fn restarting_keeps_the_old_text(db: &TestDb) {
     let (conversation, id) = (sent.run.conversation_id, sent.ai_message.id);
     for revision in 1..=2 {
         let delta = text_delta(id, revision, 0, &format!("try {revision}"));
-        db.store.append_deltas(fence, vec![delta], db.now()).await.unwrap();
+        db.store
+            .append_deltas(fence, vec![delta], db.now())
+            .await
+            .unwrap();
         let answer = db.store.restart_answer(fence, db.now()).await.unwrap();
         assert_eq!((answer.revision, answer.text.as_str()), (revision + 1, ""));
     }
     let delta = text_delta(id, 3, 0, "at last");
-    db.store.append_deltas(fence, vec![delta], db.now()).await.unwrap();
+    db.store
+        .append_deltas(fence, vec![delta], db.now())
+        .await
+        .unwrap();
     let (open, _) = db.store.open_message(user.id, conversation).await.unwrap();
     let open = open.unwrap();
     assert_eq!((open.revision, open.content.as_str()), (3, "at last"));
     let revisions = db.store.revisions(user.id, conversation, id).await.unwrap();
     let expected: Vec<_> = (1..=2)
         .map(|revision| Revision {
-            revision, content: format!("try {revision}"), superseded_at: db.now(),
+            revision,
+            content: format!("try {revision}"),
+            superseded_at: db.now(),
         })
         .collect();
     assert_eq!(revisions, expected);
@@ -132,26 +171,50 @@ async fn restarting_mere_reasoning_starts_its_offsets_again(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (sent, fence) = db.started(user.id, "go").await;
     let delta = Delta {
-        channel: DeltaChannel::Reasoning, ..text_delta(sent.ai_message.id, 1, 0, "hm")
+        channel: DeltaChannel::Reasoning,
+        ..text_delta(sent.ai_message.id, 1, 0, "hm")
     };
-    db.store.append_deltas(fence, vec![delta], db.now()).await.unwrap();
+    db.store
+        .append_deltas(fence, vec![delta], db.now())
+        .await
+        .unwrap();
     let answer = db.store.restart_answer(fence, db.now()).await.unwrap();
     assert_eq!((answer.revision, answer.reasoning.as_str()), (2, ""));
     let (conversation, id) = (sent.run.conversation_id, sent.ai_message.id);
-    assert_eq!(db.store.revisions(user.id, conversation, id).await.unwrap(), vec![]);
+    assert_eq!(
+        db.store.revisions(user.id, conversation, id).await.unwrap(),
+        vec![]
+    );
 }
 
 async fn finishing_without_text_keeps_the_streamed(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (sent, fence) = db.started(user.id, "go").await;
     let id = sent.ai_message.id;
-    db.store.append_deltas(fence, vec![text_delta(id, 1, 0, TEXT)], db.now()).await.unwrap();
-    let finish = domain::store::Finish { text: None, ..db.completed("") };
+    db.store
+        .append_deltas(fence, vec![text_delta(id, 1, 0, TEXT)], db.now())
+        .await
+        .unwrap();
+    let finish = domain::store::Finish {
+        text: None,
+        ..db.completed("")
+    };
     db.store.finish(fence, finish).await.unwrap();
-    let message = db.store.sent(user.id, sent.run.run_id).await.unwrap().ai_message;
-    assert_eq!((message.content.as_str(), message.status), (TEXT, MessageStatus::Complete));
+    let message = db
+        .store
+        .sent(user.id, sent.run.run_id)
+        .await
+        .unwrap()
+        .ai_message;
+    assert_eq!(
+        (message.content.as_str(), message.status),
+        (TEXT, MessageStatus::Complete)
+    );
     assert_eq!(message.offsets.text, i64::try_from(TEXT.len()).unwrap());
-    let late = db.store.append_deltas(fence, vec![text_delta(id, 1, 0, "late")], db.now()).await;
+    let late = db
+        .store
+        .append_deltas(fence, vec![text_delta(id, 1, 0, "late")], db.now())
+        .await;
     assert_eq!(late, Err(StoreError::FenceLost));
 }
 
@@ -162,7 +225,10 @@ async fn many_runs_share_a_batch_and_one_is_fenced_off(db: &TestDb) {
         runs.push((user.id, db.started(user.id, "go").await));
     }
     let lost = runs[5].1.1;
-    let stale = domain::Fence { fence: lost.fence - 1, ..lost };
+    let stale = domain::Fence {
+        fence: lost.fence - 1,
+        ..lost
+    };
     let appends = runs.iter().enumerate().map(|(n, (_, (sent, fence)))| {
         let fence = if n == 5 { stale } else { *fence };
         let delta = text_delta(sent.ai_message.id, 1, 0, &format!("text {n}"));
@@ -170,12 +236,24 @@ async fn many_runs_share_a_batch_and_one_is_fenced_off(db: &TestDb) {
     });
     let outcomes = futures::future::join_all(appends).await;
     for (n, outcome) in outcomes.into_iter().enumerate() {
-        let expected = if n == 5 { Err(StoreError::FenceLost) } else { Ok(()) };
+        let expected = if n == 5 {
+            Err(StoreError::FenceLost)
+        } else {
+            Ok(())
+        };
         assert_eq!(outcome, expected, "{n}");
     }
     for (n, (user_id, (sent, _))) in runs.iter().enumerate() {
-        let (open, _) = db.store.open_message(*user_id, sent.run.conversation_id).await.unwrap();
-        let expected = if n == 5 { String::new() } else { format!("text {n}") };
+        let (open, _) = db
+            .store
+            .open_message(*user_id, sent.run.conversation_id)
+            .await
+            .unwrap();
+        let expected = if n == 5 {
+            String::new()
+        } else {
+            format!("text {n}")
+        };
         assert_eq!(open.unwrap().content, expected);
     }
 }

@@ -5,8 +5,8 @@ use domain::step::ToolOutcome;
 use domain::store::{Finish, RunStore, TodoStore};
 use domain::todo::{Command, TodoAnswer};
 use domain::{
-    CallId, CallState, EventBody, MessageStatus, MessageType, Role, RunState, StoreError, TodoCommand,
-    ToolClass, ToolSuccess,
+    CallId, CallState, EventBody, MessageStatus, MessageType, Role, RunState, StoreError,
+    TodoCommand, ToolClass, ToolSuccess,
 };
 use serde_json::json;
 
@@ -33,34 +33,76 @@ async fn calls_and_results_are_messages(db: &TestDb) {
     let step = db.model_step(sent.ai_message.id, vec![call]);
     let before = db.feed(user.id).await.len();
     let entries = db.store.record_model_step(fence, step).await.unwrap();
-    db.store.call_running(fence, call_id, db.now()).await.unwrap();
-    let outcome = ToolOutcome { state: CallState::Succeeded, result: json!({ "hits": [1] }) };
-    db.store.record_outcome(fence, call_id, outcome, db.now()).await.unwrap();
+    db.store
+        .call_running(fence, call_id, db.now())
+        .await
+        .unwrap();
+    let outcome = ToolOutcome {
+        state: CallState::Succeeded,
+        result: json!({ "hits": [1] }),
+    };
+    db.store
+        .record_outcome(fence, call_id, outcome, db.now())
+        .await
+        .unwrap();
     let messages = db.latest(&sent).await;
-    let [question, answer, call, result] = messages.as_slice() else { panic!("{messages:?}") };
+    let [question, answer, call, result] = messages.as_slice() else {
+        panic!("{messages:?}")
+    };
     assert_eq!(answer.content, "let me see");
-    assert_eq!((answer.status, answer.parent_id), (MessageStatus::Complete, Some(question.id)));
-    assert_eq!((call.id, call.role), (entries[0].message_id, Role::Assistant));
+    assert_eq!(
+        (answer.status, answer.parent_id),
+        (MessageStatus::Complete, Some(question.id))
+    );
+    assert_eq!(
+        (call.id, call.role),
+        (entries[0].message_id, Role::Assistant)
+    );
     assert_eq!(call.message_type, MessageType::ToolCall);
-    assert_eq!((call.content.as_str(), call.tool_name.as_deref()), (r#"{"of":"search"}"#, Some("search")));
+    assert_eq!(
+        (call.content.as_str(), call.tool_name.as_deref()),
+        (r#"{"of":"search"}"#, Some("search"))
+    );
     let data = json!({
         "call_id": call_id, "arguments": { "of": "search" }, "state": "succeeded",
         "class": "read_only",
     });
     assert_eq!(call.additional_data, Some(data));
-    assert_eq!((result.role, result.message_type), (Role::Tool, MessageType::ToolResult));
+    assert_eq!(
+        (result.role, result.message_type),
+        (Role::Tool, MessageType::ToolResult)
+    );
     assert_eq!(result.content, r#"{"hits":[1]}"#);
-    assert_eq!((result.tool_success, result.parent_id), (Some(ToolSuccess::True), Some(call.id)));
+    assert_eq!(
+        (result.tool_success, result.parent_id),
+        (Some(ToolSuccess::True), Some(call.id))
+    );
     let data = json!({ "call_id": call_id, "result": { "hits": [1] } });
     assert_eq!(result.additional_data, Some(data));
     let feed = db.feed(user.id).await;
-    let kinds: Vec<_> = feed[before..].iter().map(|event| event.body.kind()).collect();
-    assert_eq!(kinds, ["message", "message", "tool", "tool", "message", "tool"]);
-    let states: Vec<_> = feed.iter().filter_map(|event| match event.body {
-        EventBody::Tool { state, .. } => Some(state),
-        _ => None,
-    }).collect();
-    assert_eq!(states, [CallState::Intended, CallState::Running, CallState::Succeeded]);
+    let kinds: Vec<_> = feed[before..]
+        .iter()
+        .map(|event| event.body.kind())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["message", "message", "tool", "tool", "message", "tool"]
+    );
+    let states: Vec<_> = feed
+        .iter()
+        .filter_map(|event| match event.body {
+            EventBody::Tool { state, .. } => Some(state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            CallState::Intended,
+            CallState::Running,
+            CallState::Succeeded
+        ]
+    );
     let next = db.store.begin_answer(fence, db.now()).await.unwrap();
     assert_ne!(next.message_id, sent.ai_message.id);
     let run = db.store.run(user.id, sent.run.run_id).await.unwrap();
@@ -70,9 +112,19 @@ async fn calls_and_results_are_messages(db: &TestDb) {
 async fn a_repeated_model_step_is_recorded_once(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (sent, fence) = db.started(user.id, "go").await;
-    let step = db.model_step(sent.ai_message.id, vec![db.call("a", ToolClass::ReadOnly, false)]);
-    let first = db.store.record_model_step(fence, step.clone()).await.unwrap();
-    assert_eq!(db.store.record_model_step(fence, step).await.unwrap(), first);
+    let step = db.model_step(
+        sent.ai_message.id,
+        vec![db.call("a", ToolClass::ReadOnly, false)],
+    );
+    let first = db
+        .store
+        .record_model_step(fence, step.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        db.store.record_model_step(fence, step).await.unwrap(),
+        first
+    );
     assert_eq!(db.latest(&sent).await.len(), 3);
 }
 
@@ -81,24 +133,43 @@ async fn an_outcome_is_kept(db: &TestDb) {
     let (sent, fence) = db.started(user.id, "go").await;
     let call = db.call("a", ToolClass::Effectful, false);
     let call_id = call.call.call_id;
-    db.store.record_model_step(fence, db.model_step(sent.ai_message.id, vec![call])).await.unwrap();
-    let first = ToolOutcome { state: CallState::Succeeded, result: json!("text itself") };
+    db.store
+        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
+        .await
+        .unwrap();
+    let first = ToolOutcome {
+        state: CallState::Succeeded,
+        result: json!("text itself"),
+    };
     let second = ToolOutcome::failed("no");
     for outcome in [first.clone(), second] {
-        let kept = db.store.record_outcome(fence, call_id, outcome, db.now()).await.unwrap();
+        let kept = db
+            .store
+            .record_outcome(fence, call_id, outcome, db.now())
+            .await
+            .unwrap();
         assert_eq!(kept, first);
     }
     let messages = db.latest(&sent).await;
     assert_eq!(messages.len(), 4);
     assert_eq!(messages[3].content, "text itself");
-    let unsettled = ToolOutcome { state: CallState::Running, result: json!(1) };
+    let unsettled = ToolOutcome {
+        state: CallState::Running,
+        result: json!(1),
+    };
     let random = CallId(db.uuid());
-    let missing = db.store.record_outcome(fence, random, unsettled, db.now()).await;
+    let missing = db
+        .store
+        .record_outcome(fence, random, unsettled, db.now())
+        .await;
     assert_eq!(missing, Err(StoreError::NotFound));
 }
 
 fn add(title: &str) -> Command {
-    Command::Todo(TodoCommand::Add { title: title.to_owned(), due_at: None })
+    Command::Todo(TodoCommand::Add {
+        title: title.to_owned(),
+        due_at: None,
+    })
 }
 
 async fn commands_happen_exactly_once(db: &TestDb) {
@@ -106,8 +177,14 @@ async fn commands_happen_exactly_once(db: &TestDb) {
     let (sent, fence) = db.started(user.id, "go").await;
     let call = db.call("todo", ToolClass::Transactional, false);
     let call_id = call.call.call_id;
-    db.store.record_model_step(fence, db.model_step(sent.ai_message.id, vec![call])).await.unwrap();
-    let tries = (0..8).map(|_| db.store.commit_command(fence, call_id, add("milk"), db.now()));
+    db.store
+        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
+        .await
+        .unwrap();
+    let tries = (0..8).map(|_| {
+        db.store
+            .commit_command(fence, call_id, add("milk"), db.now())
+    });
     let outcomes = futures::future::try_join_all(tries).await.unwrap();
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
     let todos = db.store.todos(user.id).await.unwrap();
@@ -121,11 +198,22 @@ async fn commands_survive_a_take_over(db: &TestDb) {
     let (sent, old) = db.started(user.id, "go").await;
     let call = db.call("todo", ToolClass::Transactional, false);
     let call_id = call.call.call_id;
-    db.store.record_model_step(old, db.model_step(sent.ai_message.id, vec![call])).await.unwrap();
-    let first = db.store.commit_command(old, call_id, add("milk"), db.now()).await.unwrap();
+    db.store
+        .record_model_step(old, db.model_step(sent.ai_message.id, vec![call]))
+        .await
+        .unwrap();
+    let first = db
+        .store
+        .commit_command(old, call_id, add("milk"), db.now())
+        .await
+        .unwrap();
     db.later(LEASE_MS + 1);
     let new = fence(&db.claim().await);
-    let second = db.store.commit_command(new, call_id, add("milk"), db.now()).await.unwrap();
+    let second = db
+        .store
+        .commit_command(new, call_id, add("milk"), db.now())
+        .await
+        .unwrap();
     assert_eq!(first, second);
     assert_eq!(db.store.todos(user.id).await.unwrap().len(), 1);
 }
@@ -135,31 +223,81 @@ async fn a_refused_command_tells_the_model(db: &TestDb) {
     let (sent, fence) = db.started(user.id, "go").await;
     let call = db.call("todo", ToolClass::Transactional, false);
     let call_id = call.call.call_id;
-    db.store.record_model_step(fence, db.model_step(sent.ai_message.id, vec![call])).await.unwrap();
-    let missing = Command::Todo(TodoCommand::Remove { id: domain::TodoId(77) });
-    let outcome = db.store.commit_command(fence, call_id, missing, db.now()).await.unwrap();
+    db.store
+        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
+        .await
+        .unwrap();
+    let missing = Command::Todo(TodoCommand::Remove {
+        id: domain::TodoId(77),
+    });
+    let outcome = db
+        .store
+        .commit_command(fence, call_id, missing, db.now())
+        .await
+        .unwrap();
     assert_eq!(outcome.state, CallState::Failed);
-    assert_eq!(db.latest(&sent).await[3].tool_success, Some(ToolSuccess::False));
+    assert_eq!(
+        db.latest(&sent).await[3].tool_success,
+        Some(ToolSuccess::False)
+    );
 }
 
 async fn todos_of_the_user(db: &TestDb) {
-    let (user, other) = (db.user("a@example.org").await, db.user("b@example.org").await);
+    let (user, other) = (
+        db.user("a@example.org").await,
+        db.user("b@example.org").await,
+    );
     let run = |command| db.store.todo_command(user.id, command, db.now());
     let mut ids = Vec::new();
     for title in ["one", "two", "three"] {
-        let command = TodoCommand::Add { title: title.to_owned(), due_at: Some(db.now()) };
-        let TodoAnswer::One(todo) = run(command).await.unwrap() else { panic!() };
+        let command = TodoCommand::Add {
+            title: title.to_owned(),
+            due_at: Some(db.now()),
+        };
+        let TodoAnswer::One(todo) = run(command).await.unwrap() else {
+            panic!()
+        };
         ids.push(todo.id);
     }
-    let change = |id, done| TodoCommand::Change { id, title: None, done, due_at: Some(None) };
-    let TodoAnswer::One(done) = run(change(ids[2], Some(true))).await.unwrap() else { panic!() };
-    assert_eq!((done.done, done.due_at, done.title.as_str()), (true, None, "three"));
-    let listed: Vec<_> = db.store.todos(user.id).await.unwrap().iter().map(|t| t.id).collect();
+    let change = |id, done| TodoCommand::Change {
+        id,
+        title: None,
+        done,
+        due_at: Some(None),
+    };
+    let TodoAnswer::One(done) = run(change(ids[2], Some(true))).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        (done.done, done.due_at, done.title.as_str()),
+        (true, None, "three")
+    );
+    let listed: Vec<_> = db
+        .store
+        .todos(user.id)
+        .await
+        .unwrap()
+        .iter()
+        .map(|t| t.id)
+        .collect();
     assert_eq!(listed, [ids[1], ids[0], ids[2]]);
-    assert_eq!(run(TodoCommand::Remove { id: ids[0] }).await.unwrap(), TodoAnswer::Removed(ids[0]));
-    assert_eq!(run(TodoCommand::Remove { id: ids[0] }).await.unwrap(), TodoAnswer::NotFound);
-    assert_eq!(run(change(ids[0], None)).await.unwrap(), TodoAnswer::NotFound);
-    let foreign = db.store.todo_command(other.id, change(ids[1], None), db.now()).await.unwrap();
+    assert_eq!(
+        run(TodoCommand::Remove { id: ids[0] }).await.unwrap(),
+        TodoAnswer::Removed(ids[0])
+    );
+    assert_eq!(
+        run(TodoCommand::Remove { id: ids[0] }).await.unwrap(),
+        TodoAnswer::NotFound
+    );
+    assert_eq!(
+        run(change(ids[0], None)).await.unwrap(),
+        TodoAnswer::NotFound
+    );
+    let foreign = db
+        .store
+        .todo_command(other.id, change(ids[1], None), db.now())
+        .await
+        .unwrap();
     assert_eq!(foreign, TodoAnswer::NotFound);
     assert_eq!(db.store.todos_by_id(user.id, &ids).await.unwrap().len(), 2);
     assert_eq!(db.store.todos_by_id(other.id, &ids).await.unwrap(), vec![]);
@@ -179,7 +317,10 @@ async fn an_end_settles_what_is_open(db: &TestDb) {
     let step = db.model_step(sent.ai_message.id, calls.clone());
     db.store.record_model_step(fence, step).await.unwrap();
     for index in [1, 3] {
-        db.store.call_running(fence, calls[index].call.call_id, db.now()).await.unwrap();
+        db.store
+            .call_running(fence, calls[index].call.call_id, db.now())
+            .await
+            .unwrap();
     }
     let finish = Finish {
         state: RunState::Cancelled,
@@ -192,7 +333,12 @@ async fn an_end_settles_what_is_open(db: &TestDb) {
     let results: Vec<_> = messages
         .iter()
         .filter(|message| message.message_type == MessageType::ToolResult)
-        .map(|message| (message.tool_name.clone().unwrap(), message.tool_success.unwrap()))
+        .map(|message| {
+            (
+                message.tool_name.clone().unwrap(),
+                message.tool_success.unwrap(),
+            )
+        })
         .collect();
     let expected = [
         ("asked", ToolSuccess::False),
@@ -200,17 +346,25 @@ async fn an_end_settles_what_is_open(db: &TestDb) {
         ("stayed", ToolSuccess::False),
         ("read", ToolSuccess::False),
     ];
-    assert_eq!(results, expected.map(|(name, success)| (name.to_owned(), success)));
+    assert_eq!(
+        results,
+        expected.map(|(name, success)| (name.to_owned(), success))
+    );
     let states: Vec<_> = messages
         .iter()
         .filter(|message| message.message_type == MessageType::ToolCall)
         .map(|message| message.additional_data.as_ref().unwrap()["state"].clone())
         .collect();
     assert_eq!(states, ["denied", "unknown", "failed", "failed"]);
-    let open = domain::store::ApprovalStore::approvals(&db.store, user.id).await.unwrap();
+    let open = domain::store::ApprovalStore::approvals(&db.store, user.id)
+        .await
+        .unwrap();
     assert_eq!(open, vec![]);
     let after = db.store.sent(user.id, sent.run.run_id).await.unwrap();
-    assert_eq!((after.run.state, after.ai_message.status), (RunState::Cancelled, MessageStatus::Cancelled));
+    assert_eq!(
+        (after.run.state, after.ai_message.status),
+        (RunState::Cancelled, MessageStatus::Cancelled)
+    );
 }
 
 async fn an_end_between_two_answers_is_seen(db: &TestDb) {
@@ -218,9 +372,18 @@ async fn an_end_between_two_answers_is_seen(db: &TestDb) {
     let (sent, fence) = db.started(user.id, "go").await;
     let call = db.call("read", ToolClass::ReadOnly, false);
     let call_id = call.call.call_id;
-    db.store.record_model_step(fence, db.model_step(sent.ai_message.id, vec![call])).await.unwrap();
-    let outcome = ToolOutcome { state: CallState::Succeeded, result: json!(1) };
-    db.store.record_outcome(fence, call_id, outcome, db.now()).await.unwrap();
+    db.store
+        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
+        .await
+        .unwrap();
+    let outcome = ToolOutcome {
+        state: CallState::Succeeded,
+        result: json!(1),
+    };
+    db.store
+        .record_outcome(fence, call_id, outcome, db.now())
+        .await
+        .unwrap();
     let error = domain::RunError {
         code: "model_unreachable".to_owned(),
         detail: "Try again.".to_owned(),
@@ -235,10 +398,16 @@ async fn an_end_between_two_answers_is_seen(db: &TestDb) {
     };
     db.store.finish(fence, finish).await.unwrap();
     let after = db.store.sent(user.id, sent.run.run_id).await.unwrap();
-    assert_eq!((after.ai_message.status, after.ai_message.content.as_str()), (MessageStatus::Failed, ""));
+    assert_eq!(
+        (after.ai_message.status, after.ai_message.content.as_str()),
+        (MessageStatus::Failed, "")
+    );
     let data = json!({ "model": "test/model", "error": error });
     assert_eq!(after.ai_message.additional_data, Some(data));
-    assert_eq!((after.run.error, after.run.state), (Some(error), RunState::Failed));
+    assert_eq!(
+        (after.run.error, after.run.state),
+        (Some(error), RunState::Failed)
+    );
     assert_eq!(db.latest(&sent).await.len(), 5);
 }
 
@@ -249,9 +418,15 @@ async fn calls_of_other_runs_are_not_found(db: &TestDb) {
     let call = db.call("todo", ToolClass::Transactional, false);
     let call_id = call.call.call_id;
     let step = db.model_step(first.ai_message.id, vec![call]);
-    assert_eq!(db.store.record_model_step(two, step.clone()).await, Err(StoreError::NotFound));
+    assert_eq!(
+        db.store.record_model_step(two, step.clone()).await,
+        Err(StoreError::NotFound)
+    );
     db.store.record_model_step(one, step).await.unwrap();
-    let foreign = db.store.commit_command(two, call_id, add("x"), db.now()).await;
+    let foreign = db
+        .store
+        .commit_command(two, call_id, add("x"), db.now())
+        .await;
     assert_eq!(foreign, Err(StoreError::NotFound));
     assert_eq!(db.store.todos(user.id).await.unwrap(), vec![]);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Connection, Either, Executor, PgConnection, Row, SqlSafeStr, SqliteConnection, Statement};
+use sqlx::{
+    Connection, Either, Executor, PgConnection, Row, SqlSafeStr, SqliteConnection, Statement,
+};
 
 use crate::support::TestDb;
 
@@ -43,7 +45,9 @@ async fn postgres_columns(connection: &mut PgConnection) -> BTreeSet<String> {
 #[tokio::test]
 async fn both_schemas_are_the_same() {
     let sqlite = TestDb::sqlite().await;
-    let Some(postgres) = TestDb::postgres().await else { return };
+    let Some(postgres) = TestDb::postgres().await else {
+        return;
+    };
     let mut a = SqliteConnection::connect(&sqlite.url).await.unwrap();
     let mut b = PgConnection::connect(&postgres.url).await.unwrap();
     let columns = sqlite_columns(&mut a).await;
@@ -74,9 +78,16 @@ async fn every_statement_fits_both() {
     for (name, sql) in store::statements() {
         let statement = (&mut a).prepare(sql.sqlite.into_sql_str()).await;
         let statement = statement.unwrap_or_else(|error| panic!("{name}: {error}\n{}", sql.sqlite));
-        assert_eq!(highest_parameter(sql.sqlite), highest_parameter(sql.postgres), "{name}");
-        let names: Vec<String> =
-            statement.columns().iter().map(|c| sqlx::Column::name(c).to_owned()).collect();
+        assert_eq!(
+            highest_parameter(sql.sqlite),
+            highest_parameter(sql.postgres),
+            "{name}"
+        );
+        let names: Vec<String> = statement
+            .columns()
+            .iter()
+            .map(|c| sqlx::Column::name(c).to_owned())
+            .collect();
         columns.push(names);
     }
     if let Some(postgres) = TestDb::postgres().await {
@@ -91,8 +102,11 @@ async fn every_statement_fits_both() {
                 None => 0,
             };
             assert_eq!(highest_parameter(sql.postgres), parameters, "{name}");
-            let names: Vec<String> =
-                statement.columns().iter().map(|c| sqlx::Column::name(c).to_owned()).collect();
+            let names: Vec<String> = statement
+                .columns()
+                .iter()
+                .map(|c| sqlx::Column::name(c).to_owned())
+                .collect();
             assert_eq!(names, columns, "{name}");
         }
         b.close().await.unwrap();

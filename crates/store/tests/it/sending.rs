@@ -2,7 +2,10 @@
 
 use domain::limits::IDEMPOTENCY_KEPT_MS;
 use domain::store::{ConversationStore, RunStore, SendMessage, Sent};
-use domain::{Message, MessageStatus, MessageType, Offsets, Role, Run, RunId, RunState, ConversationId, StoreError, TitleSource, Usage};
+use domain::{
+    ConversationId, Message, MessageStatus, MessageType, Offsets, Role, Run, RunId, RunState,
+    StoreError, TitleSource, Usage,
+};
 
 use crate::support::{TestDb, fence, for_each_database, key};
 
@@ -30,7 +33,12 @@ async fn a_first_message_makes_everything(db: &TestDb) {
         ..db.message(user.id, "What is a run? ✨")
     };
     let sent = db.store.send(send.clone()).await.unwrap();
-    let Sent { user_message, ai_message, run, repeated } = sent.clone();
+    let Sent {
+        user_message,
+        ai_message,
+        run,
+        repeated,
+    } = sent.clone();
     assert!(!repeated);
     assert_eq!(
         user_message,
@@ -50,11 +58,21 @@ async fn a_first_message_makes_everything(db: &TestDb) {
             status: MessageStatus::Complete,
             siblings: vec![user_message.id],
             revision: 1,
-            offsets: Offsets { text: 18, reasoning: 0, tool_arguments: 0 },
+            offsets: Offsets {
+                text: 18,
+                reasoning: 0,
+                tool_arguments: 0
+            },
         }
     );
-    assert_eq!((ai_message.parent_id, ai_message.status), (Some(user_message.id), MessageStatus::Queued));
-    assert_eq!((ai_message.role, ai_message.content.as_str()), (Role::Assistant, ""));
+    assert_eq!(
+        (ai_message.parent_id, ai_message.status),
+        (Some(user_message.id), MessageStatus::Queued)
+    );
+    assert_eq!(
+        (ai_message.role, ai_message.content.as_str()),
+        (Role::Assistant, "")
+    );
     assert_eq!(
         run,
         Run {
@@ -81,14 +99,24 @@ async fn a_first_message_makes_everything(db: &TestDb) {
     );
     assert_eq!(db.store.sent(user.id, run.run_id).await.unwrap(), sent);
     assert_eq!(db.store.run(user.id, run.run_id).await.unwrap(), run);
-    let conversation = db.store.conversation(user.id, run.conversation_id).await.unwrap();
+    let conversation = db
+        .store
+        .conversation(user.id, run.conversation_id)
+        .await
+        .unwrap();
     assert_eq!(conversation.title.as_deref(), Some("What is a run? ✨"));
     assert_eq!(conversation.title_source, TitleSource::FirstWords);
-    assert_eq!(conversation.user_input.as_deref(), Some("What is a run? ✨"));
+    assert_eq!(
+        conversation.user_input.as_deref(),
+        Some("What is a run? ✨")
+    );
     assert_eq!(conversation.message_count, 2);
     assert_eq!(conversation.head_message_id, Some(ai_message.id));
     assert_eq!(conversation.active_run.unwrap().run_id, run.run_id);
-    assert_eq!(db.kinds_after(user.id, 0).await, ["conversation", "message", "message", "run"]);
+    assert_eq!(
+        db.kinds_after(user.id, 0).await,
+        ["conversation", "message", "message", "run"]
+    );
     let published = db.bus.events.lock().unwrap().clone();
     assert_eq!(published, db.feed(user.id).await);
 }
@@ -99,8 +127,15 @@ async fn a_second_message_follows_the_head(db: &TestDb) {
     db.later(5);
     let second = db.send_to(&first, "two").await;
     assert_eq!(second.user_message.parent_id, Some(first.ai_message.id));
-    let conversation = db.store.conversation(user.id, first.run.conversation_id).await.unwrap();
-    assert_eq!((conversation.message_count, conversation.updated_at), (4, db.now()));
+    let conversation = db
+        .store
+        .conversation(user.id, first.run.conversation_id)
+        .await
+        .unwrap();
+    assert_eq!(
+        (conversation.message_count, conversation.updated_at),
+        (4, db.now())
+    );
     assert_eq!(conversation.user_input.as_deref(), Some("ask one"));
 }
 
@@ -117,7 +152,12 @@ async fn an_older_parent_makes_a_branch(db: &TestDb) {
     let both = vec![second.user_message.id, branch.user_message.id];
     assert_eq!(branch.user_message.siblings, both);
     let shown: Vec<_> = db.latest(&first).await.iter().map(|m| m.id).collect();
-    let path = [first.user_message.id, first.ai_message.id, branch.user_message.id, branch.ai_message.id];
+    let path = [
+        first.user_message.id,
+        first.ai_message.id,
+        branch.user_message.id,
+        branch.ai_message.id,
+    ];
     assert_eq!(shown, path);
 
     let elsewhere = db.send(user.id, "elsewhere").await;
@@ -133,7 +173,10 @@ async fn an_older_parent_makes_a_branch(db: &TestDb) {
 
 async fn the_same_key_answers_the_same_run(db: &TestDb) {
     let user = db.user("a@example.org").await;
-    let send = SendMessage { key: key("k", "body"), ..db.message(user.id, "once") };
+    let send = SendMessage {
+        key: key("k", "body"),
+        ..db.message(user.id, "once")
+    };
     let first = db.store.send(send.clone()).await.unwrap();
     let fence = fence(&db.claim().await);
     db.store.begin_answer(fence, db.now()).await.unwrap();
@@ -153,7 +196,10 @@ async fn the_same_key_answers_the_same_run(db: &TestDb) {
 async fn the_same_key_at_the_same_time(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let sends = (0..12).map(|_| {
-        db.store.send(SendMessage { key: key("k", "body"), ..db.message(user.id, "once") })
+        db.store.send(SendMessage {
+            key: key("k", "body"),
+            ..db.message(user.id, "once")
+        })
     });
     let sent = futures::future::try_join_all(sends).await.unwrap();
     assert_eq!(sent.iter().filter(|sent| !sent.repeated).count(), 1);
@@ -164,29 +210,50 @@ async fn the_same_key_at_the_same_time(db: &TestDb) {
 async fn another_body_is_refused(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let other = db.user("b@example.org").await;
-    let send = SendMessage { key: key("k", "body"), ..db.message(user.id, "once") };
+    let send = SendMessage {
+        key: key("k", "body"),
+        ..db.message(user.id, "once")
+    };
     db.store.send(send).await.unwrap();
-    let changed = SendMessage { key: key("k", "changed"), ..db.message(user.id, "else") };
+    let changed = SendMessage {
+        key: key("k", "changed"),
+        ..db.message(user.id, "else")
+    };
     assert_eq!(db.store.send(changed).await, Err(StoreError::KeyReused));
     // One namespace per user.
-    let theirs = SendMessage { key: key("k", "theirs"), ..db.message(other.id, "else") };
+    let theirs = SendMessage {
+        key: key("k", "theirs"),
+        ..db.message(other.id, "else")
+    };
     assert!(!db.store.send(theirs).await.unwrap().repeated);
 }
 
 async fn a_deleted_thing_is_gone(db: &TestDb) {
     let user = db.user("a@example.org").await;
-    let send = SendMessage { key: key("k", "body"), ..db.message(user.id, "once") };
+    let send = SendMessage {
+        key: key("k", "body"),
+        ..db.message(user.id, "once")
+    };
     let sent = db.store.send(send.clone()).await.unwrap();
-    db.store.delete_conversation(user.id, sent.run.conversation_id).await.unwrap();
+    db.store
+        .delete_conversation(user.id, sent.run.conversation_id)
+        .await
+        .unwrap();
     assert_eq!(db.store.send(send).await, Err(StoreError::Gone));
 }
 
 async fn an_old_key_is_free_again(db: &TestDb) {
     let user = db.user("a@example.org").await;
-    let send = SendMessage { key: key("k", "body"), ..db.message(user.id, "once") };
+    let send = SendMessage {
+        key: key("k", "body"),
+        ..db.message(user.id, "once")
+    };
     db.store.send(send).await.unwrap();
     db.later(IDEMPOTENCY_KEPT_MS + 1);
-    let again = SendMessage { key: key("k", "other"), ..db.message(user.id, "again") };
+    let again = SendMessage {
+        key: key("k", "other"),
+        ..db.message(user.id, "again")
+    };
     assert!(!db.store.send(again).await.unwrap().repeated);
 }
 
@@ -199,12 +266,23 @@ async fn a_busy_conversation_refuses(db: &TestDb) {
         ..db.message(user.id, "two")
     };
     let head = Some(first.ai_message.id);
-    let busy = |state| Err(StoreError::RunActive { run_id, state, head });
+    let busy = |state| {
+        Err(StoreError::RunActive {
+            run_id,
+            state,
+            head,
+        })
+    };
     assert_eq!(db.store.send(again()).await, busy(RunState::Queued));
     db.claim().await;
     assert_eq!(db.store.send(again()).await, busy(RunState::Running));
     let regenerated = db.store.regenerate(
-        user.id, first.run.conversation_id, first.ai_message.id, None, RunId(db.uuid()), db.now(),
+        user.id,
+        first.run.conversation_id,
+        first.ai_message.id,
+        None,
+        RunId(db.uuid()),
+        db.now(),
     );
     assert_eq!(regenerated.await, busy(RunState::Running));
 }
@@ -214,7 +292,10 @@ async fn two_tabs_one_run(db: &TestDb) {
     let first = db.turn(user.id, None, "one").await;
     let sends = (0..16).map(|_| {
         let conversation_id = Some(first.run.conversation_id);
-        db.store.send(SendMessage { conversation_id, ..db.message(user.id, "at once") })
+        db.store.send(SendMessage {
+            conversation_id,
+            ..db.message(user.id, "at once")
+        })
     });
     let outcomes = futures::future::join_all(sends).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
@@ -229,12 +310,25 @@ async fn regenerating_answers_beside(db: &TestDb) {
     let first = db.turn(user.id, None, "one").await;
     let id = first.run.conversation_id;
     let again = |message_id| {
-        db.store.regenerate(user.id, id, message_id, Some("m".to_owned()), RunId(db.uuid()), db.now())
+        db.store.regenerate(
+            user.id,
+            id,
+            message_id,
+            Some("m".to_owned()),
+            RunId(db.uuid()),
+            db.now(),
+        )
     };
-    assert_eq!(again(first.user_message.id).await, Err(StoreError::NotFound));
+    assert_eq!(
+        again(first.user_message.id).await,
+        Err(StoreError::NotFound)
+    );
     let second = again(first.ai_message.id).await.unwrap();
     assert_eq!(second.user_message.id, first.user_message.id);
-    assert_eq!(second.ai_message.siblings, vec![first.ai_message.id, second.ai_message.id]);
+    assert_eq!(
+        second.ai_message.siblings,
+        vec![first.ai_message.id, second.ai_message.id]
+    );
     assert_eq!(second.run.model.as_deref(), Some("m"));
     let shown: Vec<_> = db.latest(&first).await.iter().map(|m| m.id).collect();
     assert_eq!(shown, [first.user_message.id, second.ai_message.id]);
@@ -244,8 +338,15 @@ async fn a_refused_send_leaves_its_key_free(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let first = db.send(user.id, "one").await;
     let conversation_id = Some(first.run.conversation_id);
-    let send = SendMessage { key: key("k", "b"), conversation_id, ..db.message(user.id, "two") };
-    assert!(matches!(db.store.send(send.clone()).await, Err(StoreError::RunActive { .. })));
+    let send = SendMessage {
+        key: key("k", "b"),
+        conversation_id,
+        ..db.message(user.id, "two")
+    };
+    assert!(matches!(
+        db.store.send(send.clone()).await,
+        Err(StoreError::RunActive { .. })
+    ));
     let fence = fence(&db.claim().await);
     db.store.finish(fence, db.completed("done")).await.unwrap();
     assert!(!db.store.send(send).await.unwrap().repeated);

@@ -33,8 +33,16 @@ async fn session(db: &TestDb, user_id: UserId) -> SessionId {
 }
 
 async fn issued(db: &TestDb, id: SessionId, presented: i64) -> (i64, Session) {
-    match db.store.rotate_session(id, presented, db.now()).await.unwrap() {
-        Rotation::Issued { session, generation } => (generation, session),
+    match db
+        .store
+        .rotate_session(id, presented, db.now())
+        .await
+        .unwrap()
+    {
+        Rotation::Issued {
+            session,
+            generation,
+        } => (generation, session),
         other => panic!("{other:?}"),
     }
 }
@@ -47,7 +55,10 @@ async fn the_newest_token_makes_the_next(db: &TestDb) {
     assert_eq!((generation, session.generation), (2, 2));
     assert_eq!(session.last_used_at, now);
     assert_eq!(session.expires_at, now.plus_millis(SESSION_MS));
-    assert_eq!(db.store.sessions(user.id, now).await.unwrap(), vec![session]);
+    assert_eq!(
+        db.store.sessions(user.id, now).await.unwrap(),
+        vec![session]
+    );
 }
 
 async fn a_lost_reply_is_answered_again(db: &TestDb) {
@@ -82,21 +93,45 @@ async fn anything_older_is_a_replay(db: &TestDb) {
     }
     let replay = db.store.rotate_session(id, 1, db.now()).await.unwrap();
     assert_eq!(replay, Rotation::Replayed { user_id: user.id });
-    assert_eq!(db.store.rotate_session(id, 4, db.now()).await.unwrap(), Rotation::Gone);
-    assert_eq!(db.store.live_session(user.id, id, db.now()).await.unwrap(), None);
+    assert_eq!(
+        db.store.rotate_session(id, 4, db.now()).await.unwrap(),
+        Rotation::Gone
+    );
+    assert_eq!(
+        db.store.live_session(user.id, id, db.now()).await.unwrap(),
+        None
+    );
 }
 
 async fn dead_sessions_are_gone(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let unknown = SessionId(db.uuid());
-    assert_eq!(db.store.rotate_session(unknown, 1, db.now()).await.unwrap(), Rotation::Gone);
+    assert_eq!(
+        db.store.rotate_session(unknown, 1, db.now()).await.unwrap(),
+        Rotation::Gone
+    );
     let expired = session(db, user.id).await;
     db.later(SESSION_MS);
-    assert_eq!(db.store.rotate_session(expired, 1, db.now()).await.unwrap(), Rotation::Gone);
+    assert_eq!(
+        db.store.rotate_session(expired, 1, db.now()).await.unwrap(),
+        Rotation::Gone
+    );
     let disabled = session(db, user.id).await;
-    let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
-    db.store.update_user(user.id, patch, db.now()).await.unwrap();
-    assert_eq!(db.store.rotate_session(disabled, 1, db.now()).await.unwrap(), Rotation::Gone);
+    let patch = UserPatch {
+        disabled: Some(true),
+        ..UserPatch::default()
+    };
+    db.store
+        .update_user(user.id, patch, db.now())
+        .await
+        .unwrap();
+    assert_eq!(
+        db.store
+            .rotate_session(disabled, 1, db.now())
+            .await
+            .unwrap(),
+        Rotation::Gone
+    );
 }
 
 async fn races_of_one_token_agree(db: &TestDb) {
@@ -107,15 +142,30 @@ async fn races_of_one_token_agree(db: &TestDb) {
 }
 
 async fn ending_sessions(db: &TestDb) {
-    let (user, other) = (db.user("a@example.org").await, db.user("b@example.org").await);
+    let (user, other) = (
+        db.user("a@example.org").await,
+        db.user("b@example.org").await,
+    );
     let mine = session(db, user.id).await;
     let second = session(db, user.id).await;
     let theirs = session(db, other.id).await;
-    assert_eq!(db.store.end_session(user.id, theirs).await, Err(StoreError::NotFound));
+    assert_eq!(
+        db.store.end_session(user.id, theirs).await,
+        Err(StoreError::NotFound)
+    );
     db.store.end_session(user.id, mine).await.unwrap();
-    assert_eq!(db.store.end_session(user.id, mine).await, Err(StoreError::NotFound));
+    assert_eq!(
+        db.store.end_session(user.id, mine).await,
+        Err(StoreError::NotFound)
+    );
     session(db, user.id).await;
-    assert_eq!(db.store.end_sessions(user.id, Some(second)).await.unwrap(), 1);
+    assert_eq!(
+        db.store.end_sessions(user.id, Some(second)).await.unwrap(),
+        1
+    );
     assert_eq!(db.store.end_sessions(user.id, None).await.unwrap(), 1);
-    assert_eq!(db.store.sessions(other.id, db.now()).await.unwrap().len(), 1);
+    assert_eq!(
+        db.store.sessions(other.id, db.now()).await.unwrap().len(),
+        1
+    );
 }

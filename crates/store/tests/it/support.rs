@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ::store::{OpenOptions, SqlStore};
 use async_trait::async_trait;
 use domain::event::FeedPage;
 use domain::store::{
@@ -13,7 +14,6 @@ use domain::user::NewUser;
 use domain::*;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use ::store::{OpenOptions, SqlStore};
 use uuid::Uuid;
 
 /// Runs each test on every database that is there.
@@ -104,7 +104,10 @@ impl TestDb {
     }
 
     /// A database of its own on the server that the environment names.
-    #[expect(clippy::disallowed_methods, reason = "the harness tells tests where Postgres is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the harness tells tests where Postgres is"
+    )]
     pub async fn postgres() -> Option<Self> {
         let Ok(admin_url) = std::env::var("REJOINDER_TEST_POSTGRES_URL") else {
             println!("REJOINDER_TEST_POSTGRES_URL is not set: only SQLite was tested");
@@ -118,7 +121,10 @@ impl TestDb {
             format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             format!("CREATE DATABASE {name}"),
         ] {
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut admin)
+                .await
+                .unwrap();
         }
         let (server, _) = admin_url.rsplit_once('/').unwrap();
         let url = format!("{server}/{name}");
@@ -137,7 +143,15 @@ impl TestDb {
             boot_id: Some("boot-1".to_owned()),
         };
         let store = SqlStore::open(options).await.unwrap();
-        Self { store, bus, clock, url, dir, admin_url, next: AtomicU64::new(1) }
+        Self {
+            store,
+            bus,
+            clock,
+            url,
+            dir,
+            admin_url,
+            next: AtomicU64::new(1),
+        }
     }
 
     /// Another process on the same database.
@@ -156,13 +170,19 @@ impl TestDb {
 
     pub async fn end(self) {
         use domain::store::Maintenance;
-        assert_eq!(self.store.check_integrity().await.unwrap_or_default(), Vec::<String>::new());
+        assert_eq!(
+            self.store.check_integrity().await.unwrap_or_default(),
+            Vec::<String>::new()
+        );
         self.store.close().await.unwrap();
         if let Some(admin_url) = self.admin_url {
             let (_, name) = self.url.rsplit_once('/').unwrap();
             let mut admin = PgConnection::connect(&admin_url).await.unwrap();
             let sql = format!("DROP DATABASE {name} WITH (FORCE)");
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut admin)
+                .await
+                .unwrap();
         }
     }
 
@@ -185,7 +205,10 @@ impl TestDb {
 
     pub async fn user(&self, email: &str) -> User {
         let user = new_user(email, self.now());
-        self.store.create_user(user, Admission::Granted).await.unwrap()
+        self.store
+            .create_user(user, Admission::Granted)
+            .await
+            .unwrap()
     }
 
     pub fn message(&self, user_id: UserId, content: &str) -> SendMessage {
@@ -206,13 +229,19 @@ impl TestDb {
     }
 
     pub async fn send(&self, user_id: UserId, content: &str) -> Sent {
-        self.store.send(self.message(user_id, content)).await.unwrap()
+        self.store
+            .send(self.message(user_id, content))
+            .await
+            .unwrap()
     }
 
     pub async fn send_to(&self, conversation: &Sent, content: &str) -> Sent {
         let run = &conversation.run;
         let conversation_id = Some(run.conversation_id);
-        let send = SendMessage { conversation_id, ..self.message(run.user_id, content) };
+        let send = SendMessage {
+            conversation_id,
+            ..self.message(run.user_id, content)
+        };
         self.store.send(send).await.unwrap()
     }
 
@@ -237,7 +266,10 @@ impl TestDb {
         };
         let fence = fence(&self.claim().await);
         self.store.begin_answer(fence, self.now()).await.unwrap();
-        self.store.finish(fence, self.completed(answer)).await.unwrap();
+        self.store
+            .finish(fence, self.completed(answer))
+            .await
+            .unwrap();
         self.store.sent(user_id, sent.run.run_id).await.unwrap()
     }
 
@@ -247,7 +279,10 @@ impl TestDb {
             message_status: MessageStatus::Complete,
             text: Some(text.to_owned()),
             reasoning: None,
-            usage: Usage { prompt_tokens: 3, completion_tokens: 4 },
+            usage: Usage {
+                prompt_tokens: 3,
+                completion_tokens: 4,
+            },
             error: None,
             additional_data: json!({ "model": "test/model" }),
             now: self.now(),
@@ -261,7 +296,10 @@ impl TestDb {
             reasoning: String::new(),
             calls,
             finish: FinishReason::ToolCalls,
-            usage: Usage { prompt_tokens: 10, completion_tokens: 2 },
+            usage: Usage {
+                prompt_tokens: 10,
+                completion_tokens: 2,
+            },
             additional_data: json!({ "model": "test/model" }),
             now: self.now(),
         }
@@ -285,29 +323,51 @@ impl TestDb {
     pub async fn feed(&self, user_id: UserId) -> Vec<Arc<Event>> {
         let end = self.store.feed_end(user_id).await.unwrap();
         let start = Cursor { seq: 0, ..end };
-        match self.store.feed_after(user_id, start, 100_000).await.unwrap() {
-            FeedPage::Events { events, more: false, .. } => events,
+        match self
+            .store
+            .feed_after(user_id, start, 100_000)
+            .await
+            .unwrap()
+        {
+            FeedPage::Events {
+                events,
+                more: false,
+                ..
+            } => events,
             other => panic!("{other:?}"),
         }
     }
 
     pub async fn kinds_after(&self, user_id: UserId, seq: i64) -> Vec<&'static str> {
         let feed = self.feed(user_id).await;
-        feed.iter().filter(|event| event.seq > seq).map(|event| event.body.kind()).collect()
+        feed.iter()
+            .filter(|event| event.seq > seq)
+            .map(|event| event.body.kind())
+            .collect()
     }
 
     pub async fn latest(&self, sent: &Sent) -> Vec<Message> {
         let (user_id, id) = (sent.run.user_id, sent.run.conversation_id);
-        self.store.messages(user_id, id, domain::message::Window::Latest, 200).await.unwrap().messages
+        self.store
+            .messages(user_id, id, domain::message::Window::Latest, 200)
+            .await
+            .unwrap()
+            .messages
     }
 }
 
 pub fn fence(run: &Run) -> Fence {
-    Fence { run_id: run.run_id, fence: run.fence }
+    Fence {
+        run_id: run.run_id,
+        fence: run.fence,
+    }
 }
 
 pub fn key(key: &str, body: &str) -> Option<IdempotencyKey> {
-    Some(IdempotencyKey { key: key.to_owned(), body_hash: body.to_owned() })
+    Some(IdempotencyKey {
+        key: key.to_owned(),
+        body_hash: body.to_owned(),
+    })
 }
 
 pub fn new_user(email: &str, now: Timestamp) -> NewUser {

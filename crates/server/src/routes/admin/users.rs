@@ -27,7 +27,9 @@ pub(super) async fn list(
     State(state): State<AppState>,
 ) -> Result<Answer<AdminUsersResponse>, Problem> {
     let users = state.store.users(UserId(0), USERS_LISTED).await?;
-    Ok(Answer(AdminUsersResponse { users: users.into_iter().map(Into::into).collect() }))
+    Ok(Answer(AdminUsersResponse {
+        users: users.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// Adds an account.
@@ -77,7 +79,11 @@ pub(super) async fn change(
     };
     let user = state.store.update_user(id, patch, state.now()).await?;
     if user.disabled {
-        let ended = Signal::SessionsEnded { user_id: id, session_id: None, except: None };
+        let ended = Signal::SessionsEnded {
+            user_id: id,
+            session_id: None,
+            except: None,
+        };
         state.bus.signal(ended);
     }
     state.bus.signal(Signal::Recheck { user_id: Some(id) });

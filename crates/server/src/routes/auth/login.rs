@@ -34,7 +34,11 @@ pub(super) async fn create(
     let email = normalize_email(&body.email);
     let mut check = Check::default();
     // SQL text with NUL is an error of the database, and no address has one.
-    check.ensure(!email.contains('\0'), "/email", "This must be an e-mail address.");
+    check.ensure(
+        !email.contains('\0'),
+        "/email",
+        "This must be an e-mail address.",
+    );
     check.done()?;
     if email.chars().count() > EMAIL_CHARS {
         return Err(wrong());
@@ -42,7 +46,9 @@ pub(super) async fn create(
     state.limiters.password(&email, peer)?;
 
     let found = state.store.user_by_email(&email).await?;
-    let phc = found.as_ref().map_or(password::DUMMY, |(_, phc)| phc.as_str());
+    let phc = found
+        .as_ref()
+        .map_or(password::DUMMY, |(_, phc)| phc.as_str());
     let right = verify(&body.password, phc).await?;
     let user = match found {
         Some((user, _)) if right => user,
@@ -64,7 +70,9 @@ pub(super) async fn create(
 
 fn new_session(state: &AppState, user_id: UserId, headers: &HeaderMap) -> Session {
     let now = state.now();
-    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent = headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok());
     Session {
         session_id: SessionId::new(&*state.ids),
         user_id,

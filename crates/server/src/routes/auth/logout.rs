@@ -56,7 +56,11 @@ pub(super) async fn everywhere(
 ) -> Result<Response, Problem> {
     let user_id = account.id();
     state.store.end_sessions(user_id, None).await?;
-    state.bus.signal(Signal::SessionsEnded { user_id, session_id: None, except: None });
+    state.bus.signal(Signal::SessionsEnded {
+        user_id,
+        session_id: None,
+        except: None,
+    });
     audit(&state, Some(user_id), "logout_all", Some(user_id.0)).await;
     signed_out(&state)
 }
@@ -67,11 +71,19 @@ async fn end_by_refresh(
     presented: i64,
 ) -> Result<(), Problem> {
     // Rotating is how a refresh token is shown to be a living one.
-    match state.store.rotate_session(session_id, presented, state.now()).await? {
+    match state
+        .store
+        .rotate_session(session_id, presented, state.now())
+        .await?
+    {
         domain::Rotation::Issued { session, .. } => end(state, session.user_id, session_id).await,
         domain::Rotation::Replayed { user_id } => {
             let session_id = Some(session_id);
-            state.bus.signal(Signal::SessionsEnded { user_id, session_id, except: None });
+            state.bus.signal(Signal::SessionsEnded {
+                user_id,
+                session_id,
+                except: None,
+            });
             Ok(())
         }
         domain::Rotation::Gone => Ok(()),
@@ -88,12 +100,20 @@ pub(super) async fn end(
         Err(error) => return Err(error.into()),
     }
     let session_id = Some(session_id);
-    state.bus.signal(Signal::SessionsEnded { user_id, session_id, except: None });
+    state.bus.signal(Signal::SessionsEnded {
+        user_id,
+        session_id,
+        except: None,
+    });
     Ok(())
 }
 
 pub(super) fn signed_out(state: &AppState) -> Result<Response, Problem> {
     let cleared =
         cookie::clear(state).ok_or_else(|| Problem::internal("the cookie is no header value"))?;
-    Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, cleared)])).into_response())
+    Ok((
+        StatusCode::NO_CONTENT,
+        AppendHeaders([(SET_COOKIE, cleared)]),
+    )
+        .into_response())
 }

@@ -42,8 +42,14 @@ pub(super) async fn change(
     }
     check.done()?;
     let full_name = body.full_name.map(|name| name.trim().to_owned());
-    let patch = UserPatch { full_name, ..UserPatch::default() };
-    let user = state.store.update_user(account.id(), patch, state.now()).await?;
+    let patch = UserPatch {
+        full_name,
+        ..UserPatch::default()
+    };
+    let user = state
+        .store
+        .update_user(account.id(), patch, state.now())
+        .await?;
     Ok(Answer(user.into()))
 }
 
@@ -75,5 +81,8 @@ pub(super) async fn delete(
 /// A 422 rather than a 401: the login is fine, a value isn't.
 pub(super) fn wrong_password(pointer: &str) -> Problem {
     let detail = "The password is wrong.";
-    Problem { code: "wrong_password", ..Problem::invalid(pointer, detail) }
+    Problem {
+        code: "wrong_password",
+        ..Problem::invalid(pointer, detail)
+    }
 }

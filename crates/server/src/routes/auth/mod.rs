@@ -34,7 +34,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// What identifies itself by a password or a cookie must come from our own page, or no page at all.
 pub(super) fn require_own_page(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
-    if origin::same_origin(&state.config, headers) { Ok(()) } else { Err(cross_site()) }
+    if origin::same_origin(&state.config, headers) {
+        Ok(())
+    } else {
+        Err(cross_site())
+    }
 }
 
 pub(super) fn check_email(check: &mut Check, email: &str) {
@@ -72,7 +76,9 @@ pub(super) async fn verify(password: &str, phc: &str) -> Result<bool, Problem> {
     if password.chars().count() > PASSWORD_MAX_CHARS {
         return Ok(false);
     }
-    hashing::verify(password, phc).await.map_err(password_problem)
+    hashing::verify(password, phc)
+        .await
+        .map_err(password_problem)
 }
 
 fn password_problem(error: PasswordError) -> Problem {
@@ -114,7 +120,9 @@ mod tests {
             assert!(accepted(good), "{good}");
         }
         let long = format!("{}@b", "a".repeat(254));
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\0", "a@b\nc", &long] {
+        for bad in [
+            "", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\0", "a@b\nc", &long,
+        ] {
             assert!(!accepted(bad), "{bad}");
         }
     }

@@ -35,11 +35,18 @@ pub(super) async fn change(
         return Err(wrong_password("/current_password"));
     }
     let password_hash = Some(hash(&body.new_password).await?);
-    let patch = UserPatch { password_hash, ..UserPatch::default() };
+    let patch = UserPatch {
+        password_hash,
+        ..UserPatch::default()
+    };
     state.store.update_user(user_id, patch, state.now()).await?;
     let except = Some(account.session.session_id);
     state.store.end_sessions(user_id, except).await?;
-    state.bus.signal(Signal::SessionsEnded { user_id, session_id: None, except });
+    state.bus.signal(Signal::SessionsEnded {
+        user_id,
+        session_id: None,
+        except,
+    });
     audit(&state, Some(user_id), "change_password", Some(user_id.0)).await;
     Ok(StatusCode::NO_CONTENT)
 }

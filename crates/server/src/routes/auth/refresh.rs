@@ -32,8 +32,15 @@ pub(super) async fn create(
         }
     };
     let (session_id, presented) = state.refresh.verify(token).ok_or_else(|| invalid(&state))?;
-    match state.store.rotate_session(session_id, presented, state.now()).await? {
-        Rotation::Issued { session, generation } => {
+    match state
+        .store
+        .rotate_session(session_id, presented, state.now())
+        .await?
+    {
+        Rotation::Issued {
+            session,
+            generation,
+        } => {
             let live = state
                 .store
                 .live_session(session.user_id, session_id, state.now())
@@ -45,7 +52,11 @@ pub(super) async fn create(
             tracing::warn!(%user_id, "a refresh token was replayed; its session has ended");
             audit(&state, Some(user_id), "refresh_replayed", Some(user_id.0)).await;
             let session_id = Some(session_id);
-            state.bus.signal(Signal::SessionsEnded { user_id, session_id, except: None });
+            state.bus.signal(Signal::SessionsEnded {
+                user_id,
+                session_id,
+                except: None,
+            });
             Err(invalid(&state))
         }
         Rotation::Gone => Err(invalid(&state)),
@@ -59,7 +70,10 @@ fn invalid(state: &AppState) -> Problem {
         "invalid_refresh_token",
         "The session has ended. Sign in again.",
     )
-    .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rejoinder\""));
+    .header(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"rejoinder\""),
+    );
     match cookie::clear(state) {
         Some(cleared) => problem.header(SET_COOKIE, cleared),
         None => problem,

@@ -61,7 +61,9 @@ pub(super) async fn create(
 }
 
 fn require_setup_code(state: &AppState, given: Option<&str>) -> Result<(), Problem> {
-    let Some(code) = &state.config.setup_code else { return Ok(()) };
+    let Some(code) = &state.config.setup_code else {
+        return Ok(());
+    };
     let given = given.map(str::trim).unwrap_or_default();
     if same_secret(code.expose_secret().as_bytes(), given.as_bytes()) {
         return Ok(());
@@ -74,5 +76,8 @@ fn require_setup_code(state: &AppState, given: Option<&str>) -> Result<(), Probl
 }
 
 fn closed() -> Problem {
-    Problem::conflict("registration_closed", "An admin adds accounts on this server. Ask one.")
+    Problem::conflict(
+        "registration_closed",
+        "An admin adds accounts on this server. Ask one.",
+    )
 }

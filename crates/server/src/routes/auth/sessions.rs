@@ -23,8 +23,10 @@ pub(super) async fn list(
 ) -> Result<Json<SessionsResponse>, Problem> {
     let current = account.session.session_id;
     let sessions = state.store.sessions(account.id(), state.now()).await?;
-    let sessions =
-        sessions.into_iter().map(|session| SessionResponse::new(session, current)).collect();
+    let sessions = sessions
+        .into_iter()
+        .map(|session| SessionResponse::new(session, current))
+        .collect();
     Ok(Json(SessionsResponse { sessions }))
 }
 
@@ -42,7 +44,11 @@ pub(super) async fn delete(
     let user_id = account.id();
     state.store.end_session(user_id, session_id).await?;
     let session_id = Some(session_id);
-    state.bus.signal(Signal::SessionsEnded { user_id, session_id, except: None });
+    state.bus.signal(Signal::SessionsEnded {
+        user_id,
+        session_id,
+        except: None,
+    });
     audit(&state, Some(user_id), "end_session", Some(user_id.0)).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,7 +21,9 @@ pub(super) async fn list(
     State(state): State<AppState>,
 ) -> Result<Answer<ApprovalsResponse>, Problem> {
     let approvals = state.store.approvals(account.id()).await?;
-    Ok(Answer(ApprovalsResponse { approvals: approvals.into_iter().map(Into::into).collect() }))
+    Ok(Answer(ApprovalsResponse {
+        approvals: approvals.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// Approves or denies a call, once. The run goes on when nothing is undecided any more.
@@ -37,7 +39,6 @@ pub(super) async fn decide(
     Json(body): Json<ApprovalDecision>,
 ) -> Result<Answer<ApprovalResponse>, Problem> {
     let decision = body.decision.into();
-    let approval =
-        chat::decide(&state, &account.user, id, decision, &body.arguments_hash).await?;
+    let approval = chat::decide(&state, &account.user, id, decision, &body.arguments_hash).await?;
     Ok(Answer(approval.into()))
 }

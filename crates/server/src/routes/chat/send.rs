@@ -55,7 +55,11 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let key = headers
         .get(IDEMPOTENCY_KEY)
-        .map(|value| value.to_str().map_err(|_| Problem::invalid("", "`Idempotency-Key` must be ASCII.")))
+        .map(|value| {
+            value
+                .to_str()
+                .map_err(|_| Problem::invalid("", "`Idempotency-Key` must be ASCII."))
+        })
         .transpose()?;
     let message = chat::prepare(&state, &account.user, body, key)?;
 
@@ -72,7 +76,10 @@ pub(super) async fn create(
     }
     if prefers_async(&headers) {
         let sent = chat::send(&state, message).await?;
-        let applied = [(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"))];
+        let applied = [(
+            PREFERENCE_APPLIED,
+            HeaderValue::from_static("respond-async"),
+        )];
         let body = axum::Json(SendAccepted::from(sent));
         return Ok((StatusCode::ACCEPTED, applied, body).into_response());
     }
@@ -112,11 +119,15 @@ async fn wait(
             () = sleep_until(deadline) => false,
         };
         let run_id = sent.run.run_id;
-        sent = state.store.sent(account.id(), run_id).await.map_err(|error| match error {
-            // It was here a moment ago.
-            StoreError::NotFound => StoreError::Gone.into(),
-            other => Problem::from(other),
-        })?;
+        sent = state
+            .store
+            .sent(account.id(), run_id)
+            .await
+            .map_err(|error| match error {
+                // It was here a moment ago.
+                StoreError::NotFound => StoreError::Gone.into(),
+                other => Problem::from(other),
+            })?;
     }
     Ok(sent)
 }

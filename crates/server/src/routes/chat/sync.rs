@@ -46,7 +46,10 @@ fn watched(text: Option<&str>) -> Result<Vec<ConversationId>, Problem> {
         ids.push(ConversationId::from_text(part.trim()).ok_or_else(Problem::not_found)?);
     }
     if ids.len() > limits::WATCHED {
-        return Err(Problem::invalid("?watch", "At most 8 conversations may be watched."));
+        return Err(Problem::invalid(
+            "?watch",
+            "At most 8 conversations may be watched.",
+        ));
     }
     Ok(ids)
 }

@@ -41,12 +41,19 @@ pub(super) async fn connect(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &state)
         .await
         .map_err(|rejection| upgrade_required(&rejection.to_string()))?;
-    let since = query.text("since").map(|text| Cursor::parse(text).unwrap_or(sse::NOWHERE));
+    let since = query
+        .text("since")
+        .map(|text| Cursor::parse(text).unwrap_or(sse::NOWHERE));
     let watch = query
         .text("watch")
         .map(|text| text.split(',').map(|id| id.trim().to_owned()).collect())
         .unwrap_or_default();
-    let opening = ws::Opening { account, request_id, since, watch };
+    let opening = ws::Opening {
+        account,
+        request_id,
+        since,
+        watch,
+    };
     Ok(upgrade
         .protocols([ws::PROTOCOL])
         .read_buffer_size(8 * 1024)

@@ -31,5 +31,8 @@ pub(super) async fn create(
         .tickets
         .issue(access, &*state.ids, state.now())
         .ok_or_else(|| Problem::rate_limited(30))?;
-    Ok(Json(TicketResponse { ticket, expires_in: TICKET_MS / 1_000 }))
+    Ok(Json(TicketResponse {
+        ticket,
+        expires_in: TICKET_MS / 1_000,
+    }))
 }

@@ -54,6 +54,11 @@ fn render(api: &Value) -> String {
     for (code, meaning) in error::CODES {
         row(&mut html, &[code, meaning]);
     }
+    html.push_str("</table><h2>Frames to the WebSocket</h2><table>");
+    row(&mut html, &["type", "data", "what it does"]);
+    for (kind, data, meaning) in ws::CLIENT_FRAMES {
+        row(&mut html, &[kind, data, meaning]);
+    }
     html.push_str("</table><h2>Close codes of the WebSocket</h2><table>");
     row(&mut html, &["code", "meaning", "may resume"]);
     for (code, meaning, resume) in ws::close::CODES {
@@ -89,7 +94,10 @@ fn section(html: &mut String, method: &str, path: &str, operation: &Value) {
     }
     html.push_str("<h3>Answers</h3><table>");
     for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
-        row(html, &[status, answer["description"].as_str().unwrap_or_default()]);
+        row(
+            html,
+            &[status, answer["description"].as_str().unwrap_or_default()],
+        );
     }
     html.push_str("</table></section>");
 }
@@ -103,7 +111,10 @@ fn row(html: &mut String, cells: &[&str]) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -26,9 +26,8 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let allowed = match &state.config.metrics_token {
-        Some(token) => bearer(&headers).is_some_and(|given| {
-            same_secret(token.expose_secret().as_bytes(), given.as_bytes())
-        }),
+        Some(token) => bearer(&headers)
+            .is_some_and(|given| same_secret(token.expose_secret().as_bytes(), given.as_bytes())),
         None => {
             let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
             state.config.listen.ip().is_loopback() && peer.is_loopback() && !forwarded
@@ -38,5 +37,9 @@ pub(super) async fn read(
         return Err(Problem::not_found());
     }
     let text = (state.config.metrics_render)();
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    Ok((
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response())
 }

@@ -28,7 +28,11 @@ pub(super) async fn change(
 ) -> Result<Answer<ConversationResponse>, Problem> {
     let mut check = Check::default();
     check_title(&mut check, body.title.as_deref());
-    check_model(&state, &mut check, body.model.as_ref().and_then(Option::as_deref));
+    check_model(
+        &state,
+        &mut check,
+        body.model.as_ref().and_then(Option::as_deref),
+    );
     if let Some(tags) = &body.tags {
         check.ensure(tags.len() <= TAGS, "/tags", "At most 20 tags are allowed.");
         for (at, tag) in tags.iter().enumerate() {
@@ -43,5 +47,11 @@ pub(super) async fn change(
         tags: body.tags,
         model: body.model,
     };
-    Ok(Answer(state.store.patch_conversation(account.id(), id, patch).await?.into()))
+    Ok(Answer(
+        state
+            .store
+            .patch_conversation(account.id(), id, patch)
+            .await?
+            .into(),
+    ))
 }

@@ -25,5 +25,7 @@ pub(super) async fn delete(
     for run_id in state.store.delete_conversation(account.id(), id).await? {
         state.agent.cancelled(run_id);
     }
-    Ok(Json(DeletedResponse { message: "Conversation deleted successfully" }))
+    Ok(Json(DeletedResponse {
+        message: "Conversation deleted successfully",
+    }))
 }

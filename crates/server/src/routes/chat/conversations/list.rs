@@ -49,10 +49,20 @@ pub(super) async fn list(
     };
     query.done()?;
 
-    let query = ConversationQuery { position, per_page, q, archived, pinned, tag };
+    let query = ConversationQuery {
+        position,
+        per_page,
+        q,
+        archived,
+        pinned,
+        tag,
+    };
     let found = state.store.conversations(account.id(), query).await?;
-    let next_cursor =
-        found.conversations.last().filter(|_| found.has_more).map(|last| cursor(last));
+    let next_cursor = found
+        .conversations
+        .last()
+        .filter(|_| found.has_more)
+        .map(cursor);
     Ok(Json(ConversationListResponse {
         conversations: found.conversations.into_iter().map(Into::into).collect(),
         total: found.total,
@@ -69,7 +79,10 @@ fn cursor(last: &Conversation) -> String {
 fn parse(text: &str) -> Option<ListPosition> {
     // The same form as a feed's position: two numbers, plainly written.
     let domain::Cursor { epoch, seq } = domain::Cursor::parse(text)?;
-    Some(ListPosition::After { updated_at: Timestamp(epoch), id: seq })
+    Some(ListPosition::After {
+        updated_at: Timestamp(epoch),
+        id: seq,
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +93,10 @@ mod tests {
     fn a_cursor_names_a_place_in_the_order() {
         assert!(matches!(
             parse("10-a"),
-            Some(ListPosition::After { updated_at: Timestamp(16), id: 10 })
+            Some(ListPosition::After {
+                updated_at: Timestamp(16),
+                id: 10
+            })
         ));
         for bad in ["", "x", "-1-1", "1", "1-2-3"] {
             assert!(parse(bad).is_none(), "{bad}");

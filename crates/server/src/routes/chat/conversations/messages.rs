@@ -43,15 +43,27 @@ pub(super) async fn list(
     let limit = query.integer("limit", 1..=200).unwrap_or(50);
     let window = window(&mut query);
     query.done()?;
-    let page = state.store.messages(account.id(), id, window, limit).await?;
+    let page = state
+        .store
+        .messages(account.id(), id, window, limit)
+        .await?;
     let headers = headers(id, limit, &page);
-    Ok((headers, Json(page.messages.into_iter().map(Into::into).collect())))
+    Ok((
+        headers,
+        Json(page.messages.into_iter().map(Into::into).collect()),
+    ))
 }
 
 fn window(query: &mut Query) -> Window {
-    let named = ["before", "after", "around"].iter().filter(|name| query.has(name)).count();
+    let named = ["before", "after", "around"]
+        .iter()
+        .filter(|name| query.has(name))
+        .count();
     if named > 1 {
-        query.fail("before", "Only one of `before`, `after` and `around` may be given.");
+        query.fail(
+            "before",
+            "Only one of `before`, `after` and `around` may be given.",
+        );
     }
     let mut id = |name| query.integer(name, 1..=i64::MAX).map(MessageId);
     let (before, after, around) = (id("before"), id("after"), id("around"));

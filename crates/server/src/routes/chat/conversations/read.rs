@@ -21,5 +21,7 @@ pub(super) async fn read(
     State(state): State<AppState>,
     PathId(id): PathId<ConversationId>,
 ) -> Result<Json<ConversationResponse>, Problem> {
-    Ok(Json(state.store.conversation(account.id(), id).await?.into()))
+    Ok(Json(
+        state.store.conversation(account.id(), id).await?.into(),
+    ))
 }

@@ -30,7 +30,6 @@ pub(super) async fn create(
     let mut check = Check::default();
     chat::check_model(&state, &mut check, body.model.as_deref());
     check.done()?;
-    let sent =
-        chat::regenerate(&state, &account.user, conversation, message, body.model).await?;
+    let sent = chat::regenerate(&state, &account.user, conversation, message, body.model).await?;
     Ok((StatusCode::ACCEPTED, Answer(sent.into())))
 }

@@ -22,6 +22,11 @@ pub(super) async fn list(
     State(state): State<AppState>,
     PathIds(conversation, message): PathIds<ConversationId, MessageId>,
 ) -> Result<Json<RevisionsResponse>, Problem> {
-    let revisions = state.store.revisions(account.id(), conversation, message).await?;
-    Ok(Json(RevisionsResponse { revisions: revisions.into_iter().map(Into::into).collect() }))
+    let revisions = state
+        .store
+        .revisions(account.id(), conversation, message)
+        .await?;
+    Ok(Json(RevisionsResponse {
+        revisions: revisions.into_iter().map(Into::into).collect(),
+    }))
 }

@@ -1,0 +1,230 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { act, render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeSocket } from "@/api/fakeSocket";
+import { useOutbox } from "@/api/outbox";
+import { queryClient } from "@/api/queryClient";
+import { restoreSession, signOut } from "@/api/session";
+import { conversation, message } from "@/api/testData";
+import { router } from "./router";
+
+const at = (path: string) => `http://localhost:3000/api/v1${path}`;
+const problem = (status: number, detail: string, errors?: unknown) =>
+  HttpResponse.json({ type: "", title: "", status, code: "x", detail, errors }, { status });
+const ada = {
+  id: 1,
+  email: "ada@example.org",
+  full_name: "Ada",
+  role: "admin",
+  created_at: "2026-01-01T00:00:00Z",
+};
+
+let firstStart = false;
+let signedIn = false;
+const registered: unknown[] = [];
+
+const server = setupServer(
+  http.get(at("/meta"), () =>
+    HttpResponse.json({
+      name: "Rejoinder",
+      version: "1",
+      first_start: firstStart,
+      registration: "closed",
+      setup_code_required: firstStart,
+      password_reset_command: "rejoinder user passwd EMAIL",
+    }),
+  ),
+  http.post(at("/auth/refresh"), () => (signedIn ? tokens() : problem(401, "Sign in first."))),
+  http.post(at("/auth/register"), async ({ request }) => {
+    registered.push(await request.json());
+    return HttpResponse.json(ada, { status: 201 });
+  }),
+  http.post(at("/auth/login"), async ({ request }) => {
+    const { password } = (await request.json()) as { password: string };
+    if (password !== "correct horse") return problem(401, "The e-mail or the password is wrong.");
+    signedIn = true;
+    return tokens();
+  }),
+  http.post(at("/chat/ws-ticket"), () => HttpResponse.json({ ticket: "t", expires_in: 30 })),
+  http.get(at("/models"), () =>
+    HttpResponse.json({
+      models: [{ id: "local/tiny", label: "Tiny", provider: "local", built_in: true, context_window: 2048 }],
+      default: "local/tiny",
+    }),
+  ),
+  http.get(at("/chat/conversations"), () =>
+    HttpResponse.json({ conversations: [], total: 0, page: 1, per_page: 30, next_cursor: null }),
+  ),
+  http.get(at("/chat/conversations/c1"), () =>
+    HttpResponse.json(conversation({ conversation_id: "c1", title: "Greetings" })),
+  ),
+);
+
+function tokens() {
+  return HttpResponse.json({
+    access_token: "a",
+    refresh_token: "r",
+    token_type: "bearer",
+    expires_in: 600,
+    mfa_required: false,
+    user: ada,
+  });
+}
+
+beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+afterAll(() => server.close());
+beforeEach(async () => {
+  vi.stubGlobal("WebSocket", FakeSocket);
+  FakeSocket.all = [];
+  firstStart = false;
+  signedIn = false;
+  registered.length = 0;
+  useOutbox.setState({ waiting: [], refused: [] });
+  signOut();
+  await router.navigate({ to: "/" });
+});
+afterEach(() => {
+  queryClient.clear();
+  server.resetHandlers();
+  vi.unstubAllGlobals();
+});
+
+async function open(): Promise<void> {
+  await restoreSession();
+  render(
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  );
+}
+
+describe("before signing in", () => {
+  it("a new server asks for its first account, with the setup code, and lets it in", async () => {
+    firstStart = true;
+    await open();
+    await screen.findByRole("heading", { name: "Create the admin account" });
+    await userEvent.type(screen.getByLabelText("Full name"), "Ada");
+    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
+    await userEvent.type(screen.getByLabelText("Password"), "correct horse");
+    await userEvent.type(screen.getByLabelText("Setup code"), "1234");
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }));
+    await screen.findByRole("textbox", { name: "Message" });
+    expect(registered).toEqual([
+      { email: "ada@example.org", password: "correct horse", full_name: "Ada", setup_code: "1234" },
+    ]);
+  });
+
+  it("says beside the field what is wrong with it, and keeps what was typed", async () => {
+    firstStart = true;
+    server.use(
+      http.post(at("/auth/register"), () =>
+        problem(422, "Some values are not valid.", [
+          { pointer: "/password", message: "Use at least 8 characters." },
+        ]),
+      ),
+    );
+    await open();
+    await userEvent.type(await screen.findByLabelText("Full name"), "Ada");
+    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
+    await userEvent.type(screen.getByLabelText("Password"), "short");
+    await userEvent.type(screen.getByLabelText("Setup code"), "1234");
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }));
+    const field = await screen.findByRole("textbox", { name: "Email" });
+    await screen.findByText("Use at least 8 characters.");
+    expect(screen.getByLabelText("Password").getAttribute("aria-invalid")).toBe("true");
+    expect((field as HTMLInputElement).value).toBe("ada@example.org");
+    expect(screen.queryByText("Some values are not valid.")).toBeNull();
+  });
+
+  it("a wrong password gets the server's words, and the right one goes on", async () => {
+    await open();
+    await screen.findByRole("heading", { name: "Sign in" });
+    expect(screen.getByText("rejoinder user passwd EMAIL")).toBeDefined();
+    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
+    await userEvent.type(screen.getByLabelText("Password"), "wrong");
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    expect((await screen.findByRole("alert")).textContent).toBe("The e-mail or the password is wrong.");
+    await userEvent.clear(screen.getByLabelText("Password"));
+    await userEvent.type(screen.getByLabelText("Password"), "correct horse{enter}");
+    await screen.findByRole("textbox", { name: "Message" });
+  });
+});
+
+describe("a conversation", () => {
+  const connected = () => waitFor(() => expect(FakeSocket.all.length).toBeGreaterThan(0));
+  const send = async (text: string) => {
+    await userEvent.type(await screen.findByRole("textbox", { name: "Message" }), `${text}{enter}`);
+    return FakeSocket.last.sent.findLast(({ type }) => type === "message")?.data as {
+      client_message_id: string;
+      content: string;
+      model: string;
+    };
+  };
+
+  beforeEach(async () => {
+    signedIn = true;
+    await open();
+    await screen.findByRole("textbox", { name: "Message" });
+    await connected();
+    act(() => FakeSocket.last.ready({ cursor: "1" }));
+    await screen.findByRole("button", { name: "Model: Tiny" });
+  });
+
+  it("that begins here gets its own address, says that it answers, and can be stopped", async () => {
+    const { client_message_id, model } = await send("Hello");
+    expect(model).toBe("local/tiny");
+    const asked = message({
+      id: 1,
+      role: "user",
+      message_type: "user_input",
+      content: "Hello",
+      client_message_id,
+    });
+    server.use(http.get(at("/chat/conversations/c1/messages"), () => HttpResponse.json([asked])));
+    act(() =>
+      FakeSocket.last.receive({
+        type: "ack",
+        data: { client_message_id, message: asked, conversation_id: "c1", run_id: "r1" },
+        conversation_id: "c1",
+      }),
+    );
+    await waitFor(() => expect(router.state.location.pathname).toBe("/c/c1"));
+    await screen.findByText("Answering");
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(FakeSocket.last.sent.at(-1)).toMatchObject({ type: "stop", data: { run_id: "r1" } });
+    act(() =>
+      FakeSocket.last.receive({
+        type: "run",
+        data: { run_id: "r1", state: "cancelled" },
+        conversation_id: "c1",
+      }),
+    );
+    await screen.findByText("Answer stopped");
+    await screen.findByRole("button", { name: "Send message" });
+  });
+
+  it("gets a refused message back into the input, with the reason", async () => {
+    const { client_message_id } = await send("Too soon");
+    act(() =>
+      FakeSocket.last.receive({
+        type: "error",
+        data: { status: 429, code: "rate_limited", detail: "Wait a minute.", client_message_id },
+      }),
+    );
+    await screen.findByDisplayValue("Too soon");
+    expect(screen.getByRole("alert").textContent).toContain("Wait a minute.");
+  });
+
+  it("says that it is reconnecting, and keeps the message waiting", async () => {
+    act(() => FakeSocket.last.drop());
+    await waitFor(() => expect(screen.getByRole("status").textContent).toContain("Reconnecting…"), {
+      timeout: 3_000,
+    });
+    expect(await send("Later")).toBeUndefined();
+    expect(useOutbox.getState().waiting).toMatchObject([{ content: "Later" }]);
+  });
+});
