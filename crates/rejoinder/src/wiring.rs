@@ -6,7 +6,7 @@ use agent::AgentHandle;
 use agent::driver::Deps;
 use agent::lease::Lease;
 use agent::machine::Limits;
-use agent::ports::{Model, Toolbox};
+use agent::ports::Toolbox;
 use agent::scheduler::Scheduler;
 use anyhow::{Context, Result};
 use bus::LocalBus;
@@ -49,36 +49,90 @@ pub async fn base(config: &Config, serving: bool) -> Result<Base> {
     })
 }
 
-/// All models that can be used.
-pub fn catalog(config: &Config) -> Result<Arc<Catalog>> {
-    let local = local_models(config);
-    let catalog = Catalog::new(config.providers.clone(), config.model.clone(), local)?;
-    Ok(Arc::new(catalog))
+/// All models that can be used, and the engines that must be stopped before the process ends.
+pub struct Models {
+    pub catalog: Arc<Catalog>,
+    engines: engines::Engines,
+}
+
+impl Models {
+    pub fn new(config: &Config) -> Result<Self> {
+        let engines = engines::Engines::new(&config.local_model);
+        let catalog =
+            Catalog::new(config.providers.clone(), config.model.clone(), engines.models())?;
+        Ok(Self { catalog: Arc::new(catalog), engines })
+    }
+
+    /// Ends the built-in engine; waits for the token that it computes.
+    pub fn shutdown(&self) {
+        self.engines.shutdown();
+    }
 }
 
 #[cfg(feature = "local")]
-fn local_models(config: &Config) -> Vec<Arc<dyn Model>> {
+mod engines {
+    use std::sync::Arc;
+
+    use agent::ports::Model;
     use local_model::{LocalConfig, LocalModel};
 
-    let local = &config.local_model;
-    if !local.enabled {
-        return Vec::new();
+    use crate::config::LocalModelConfig;
+
+    pub struct Engines(Vec<Arc<LocalModel>>);
+
+    impl Engines {
+        pub fn new(local: &LocalModelConfig) -> Self {
+            if !local.enabled {
+                return Self(Vec::new());
+            }
+            let name = local.path.file_stem().map(|name| name.to_string_lossy().to_lowercase());
+            let base = match name {
+                Some(name) if local.path.file_name() != Some(LocalConfig::SMOLLM2_FILE.as_ref()) => {
+                    LocalConfig::other(local.path.clone(), &name)
+                }
+                _ => LocalConfig::smollm2(local.path.clone()),
+            };
+            let model = LocalModel::new(LocalConfig {
+                threads: local.threads.unwrap_or_else(LocalConfig::default_threads),
+                idle_unload: local.idle,
+                ..base
+            });
+            Self(vec![Arc::new(model)])
+        }
+
+        pub fn models(&self) -> Vec<Arc<dyn Model>> {
+            self.0.iter().map(|model| Arc::clone(model) as Arc<dyn Model>).collect()
+        }
+
+        pub fn shutdown(&self) {
+            self.0.iter().for_each(|model| model.shutdown());
+        }
     }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let model = LocalModel::new(LocalConfig {
-        threads: local.threads.unwrap_or(cores.saturating_sub(1)).max(1),
-        idle_unload: local.idle,
-        ..LocalConfig::smollm2(local.path.clone())
-    });
-    vec![Arc::new(model)]
 }
 
 #[cfg(not(feature = "local"))]
-fn local_models(config: &Config) -> Vec<Arc<dyn Model>> {
-    if config.local_model.enabled {
-        tracing::debug!("this build has no built-in model");
+mod engines {
+    use std::sync::Arc;
+
+    use agent::ports::Model;
+
+    use crate::config::LocalModelConfig;
+
+    /// None in this build.
+    pub struct Engines;
+
+    impl Engines {
+        pub fn new(local: &LocalModelConfig) -> Self {
+            tracing::debug!(?local, "this build has no built-in model");
+            Self
+        }
+
+        pub fn models(&self) -> Vec<Arc<dyn Model>> {
+            Vec::new()
+        }
+
+        pub fn shutdown(&self) {}
     }
-    Vec::new()
 }
 
 /// The agent's two halves: what the server asks, and what drives the runs.

@@ -34,7 +34,16 @@ pub(crate) fn from_sqlite(error: &sqlx::Error) -> StoreError {
             }
             _ => StoreError::internal(error),
         },
-        None => StoreError::internal(error),
+        None => match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                StoreError::NotWritable(error.to_string())
+            }
+            // The thread that owns the connection is gone, and with it what it was doing.
+            sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+                StoreError::Unknown(error.to_string())
+            }
+            _ => StoreError::internal(error),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 import { api } from "./apiClient";
 import { unwrap } from "./problem";
+import type { components } from "./schema";
 import type { Message, MessageCreate } from "./types";
 
 /** How many messages one request brings. */
@@ -14,12 +15,12 @@ export interface MessagePage {
 export const chatApi = {
   /** Stores the message and starts the run; the answer comes over the socket. */
   async sendMessage(message: MessageCreate) {
-    const accepted = await unwrap(
+    const accepted = (await unwrap(
       api.POST("/api/v1/chat/messages", {
         body: message,
         headers: { prefer: "respond-async" },
       }),
-    );
+    )) as components["schemas"]["SendAccepted"];
     return { ...accepted, user_message: accepted.user_message as Message };
   },
 

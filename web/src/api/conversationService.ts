@@ -16,10 +16,28 @@ const arriving = new Map<string, Message[]>();
 
 const conversationsQuery = infiniteQueryOptions({
   queryKey: keys.conversations,
-  queryFn: ({ pageParam }) => chatApi.getConversations(pageParam),
+  queryFn: ({ pageParam }) => fetchPage(pageParam),
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
 });
+
+/** Something changed in the list while it was being fetched. */
+let missed = false;
+
+async function fetchPage(cursor: string | null): Promise<ConversationList> {
+  try {
+    return await chatApi.getConversations(cursor);
+  } finally {
+    if (missed) {
+      missed = false;
+      setTimeout(() => void queryClient.invalidateQueries({ queryKey: keys.conversations }));
+    }
+  }
+}
+
+function noteListChange(): void {
+  missed ||= queryClient.isFetching({ queryKey: keys.conversations }) > 0;
+}
 
 export const useConversations = () => useInfiniteQuery(conversationsQuery);
 
@@ -75,6 +93,11 @@ export function receiveMessage(message: Message): void {
   );
 }
 
+export const knowsMessage = ({ id, conversation_id }: Message): boolean =>
+  queryClient
+    .getQueryData<Branch>(keys.messages(conversation_id))
+    ?.messages.some((message) => message.id === id) ?? false;
+
 /** The first message of a conversation that this page started: nothing needs to be fetched for it. */
 export function beginConversation(message: Message): void {
   queryClient.setQueryData<Branch>(
@@ -86,7 +109,11 @@ export function beginConversation(message: Message): void {
 type Pages = InfiniteData<ConversationList, string | null>;
 
 export function receiveConversation(conversation: Conversation): void {
-  queryClient.setQueryData(keys.conversation(conversation.conversation_id), conversation);
+  noteListChange();
+  const queryKey = keys.conversation(conversation.conversation_id);
+  // What is being fetched may be older than this.
+  void queryClient.cancelQueries({ queryKey });
+  queryClient.setQueryData(queryKey, conversation);
   queryClient.setQueryData<Pages>(keys.conversations, (pages) => pages && placeInList(pages, conversation));
 }
 
@@ -119,6 +146,7 @@ function removeFromPages(data: Pages, id: string): ConversationList[] {
 }
 
 export function forgetConversation(id: string): void {
+  noteListChange();
   queryClient.setQueryData<Pages>(
     keys.conversations,
     (data) => data && { ...data, pages: removeFromPages(data, id) },
@@ -139,9 +167,7 @@ export async function deleteConversation(id: string): Promise<void> {
 /** The id of the run that is going on in the conversation, as the server last told it. */
 export function activeRunId(conversation: Conversation | undefined): string | null {
   const run = conversation?.active_run;
-  if (!run) return null;
-  if (typeof run === "string") return run;
-  return isActiveState(run.state) ? run.run_id : null;
+  return run && isActiveState(run.state) ? run.run_id : null;
 }
 
 export const conversationTitle = (conversation: Pick<Conversation, "title" | "user_input">): string =>

@@ -1,71 +1,34 @@
-import type { Channel, Conversation, Message, Problem, RunState, Todo, ToolState } from "./types";
+import type { components } from "./schema";
+import type { Conversation, Message, Problem, Todo } from "./types";
 
-interface Frame<Type extends string, Data> {
+type Schemas = components["schemas"];
+
+export type Delta = Schemas["DeltaData"];
+export type TypingData = Schemas["TypingData"];
+/** The page itself knows less of a run that it has just been told about. */
+export type RunData = Pick<Schemas["RunData"], "run_id" | "state"> & Partial<Schemas["RunData"]>;
+export type AckData = Omit<Schemas["AckData"], "message"> & { message: Message };
+
+interface Frame<Type extends Schemas["FrameType"], Data> {
   type: Type;
   data: Data;
-  conversation_id?: string | null;
-  cursor?: string;
+  conversation_id: string | null;
+  cursor?: string | null;
 }
 
-export interface Delta {
-  message_id: number;
-  revision: number;
-  offset: number;
-  channel: Channel;
-  text: string;
-}
-
-export interface RunData {
-  run_id: string;
-  state: RunState;
-  step?: number;
-  message_id?: number | null;
-  error?: { code?: string; detail?: string } | null;
-}
-
-export interface TypingData {
-  role: string;
-  state: "queued" | "thinking" | "tool" | "writing" | "idle";
-  detail?: string | null;
-}
-
-interface ToolData {
-  call_id: string;
-  name: string;
-  state: ToolState;
-}
-
-export interface AckData {
-  client_message_id: string;
-  message: Message;
-  conversation_id?: string;
-  run_id?: string;
-}
-
-type ConnectionFrame = Frame<
-  "connection",
-  {
-    status: "ready" | "auth_expiring" | "draining";
-    cursor?: string;
-    epoch?: string | number;
-    version?: string;
-    retry_after_ms?: number;
-  }
->;
-
+/** What the socket brings; types that are not listed here are ignored. */
 export type ServerFrame =
-  | ConnectionFrame
+  | Frame<"connection", Schemas["ConnectionData"]>
   | Frame<"message", Message>
   | Frame<"delta", Delta>
   | Frame<"typing", TypingData>
   | Frame<"run", RunData>
-  | Frame<"tool", ToolData>
-  | Frame<"conversation", Conversation | { conversation_id: string; deleted: true }>
-  | Frame<"todo", Todo | { id: number; deleted: true }>
+  | Frame<"tool", Schemas["ToolData"]>
+  | Frame<"conversation", Conversation | Schemas["ConversationDeletedData"]>
+  | Frame<"todo", Todo | Schemas["TodoDeletedData"]>
   | Frame<"ack", AckData>
-  | Frame<"reset", { cursor?: string }>
-  | Frame<"error", Problem & { client_message_id?: string }>
-  | Frame<"pong", { cursor?: string }>;
+  | Frame<"reset" | "pong", Schemas["PositionData"]>
+  | Frame<"error", Problem & { client_message_id?: string }>;
 
 export interface OutgoingMessage {
   content: string;

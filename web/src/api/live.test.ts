@@ -126,6 +126,7 @@ describe("sending", () => {
       data: {
         client_message_id: one?.client_message_id,
         message: message({ id: 5, role: "user", content: "one" }),
+        conversation_id: "c1",
         run_id: "r",
       },
       conversation_id: "c1",
@@ -277,6 +278,34 @@ describe("runs", () => {
     ]);
     expect(useActivity.getState().runs.c1?.run_id).toBe("r2");
   });
+});
+
+it("another answer that is complete before the request for it was answered stays complete", async () => {
+  const question = message({ id: 1, role: "user", message_type: "user_input", content: "?" });
+  queryClient.setQueryData<Branch>(keys.messages("c1"), {
+    messages: [question, message({ id: 2, status: "failed" })],
+    hasOlder: false,
+  });
+  const second = message({ id: 3, parent_id: 1, run_id: "r2", status: "queued", siblings: [2, 3] });
+  server.use(
+    http.post(at("/chat/conversations/c1/messages/2/regenerate"), () => {
+      const done = { ...second, status: "complete", content: "Yes" };
+      FakeSocket.last.receive({ type: "message", data: done, conversation_id: "c1" });
+      const run = { run_id: "r2", state: "completed" };
+      FakeSocket.last.receive({ type: "run", data: run, conversation_id: "c1" });
+      return HttpResponse.json(
+        { run_id: "r2", conversation_id: "c1", ai_message: second, user_message: question },
+        { status: 202 },
+      );
+    }),
+  );
+  await regenerate("c1", 2);
+  expect(queryClient.getQueryData<Branch>(keys.messages("c1"))?.messages.at(-1)).toMatchObject({
+    id: 3,
+    status: "complete",
+    content: "Yes",
+  });
+  expect(useActivity.getState().runs.c1?.state).toBe("completed");
 });
 
 it("ignores frames it does not know", () => {

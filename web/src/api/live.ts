@@ -3,6 +3,7 @@ import { chatApi } from "./chatApi";
 import {
   beginConversation,
   forgetConversation,
+  knowsMessage,
   receiveConversation,
   receiveMessage,
 } from "./conversationService";
@@ -101,7 +102,7 @@ export function receiveFrame(frame: ServerFrame): void {
       takeTodo(frame.data);
       return;
     case "ack":
-      takeAck(frame.data, conversationId);
+      takeAck(frame.data);
       return;
     case "error":
       if (frame.data.client_message_id) outbox.refuse(frame.data.client_message_id, frame.data.detail);
@@ -132,7 +133,7 @@ function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>
   activity.setRun(conversationId, run);
 }
 
-function takeTodo(todo: Todo | { id: number; deleted: true }): void {
+function takeTodo(todo: Todo | { id: number; deleted: boolean }): void {
   queryClient.setQueryData<Todo[]>(keys.todos, (todos) => {
     if (!todos) return undefined;
     if ("deleted" in todo) return todos.filter(({ id }) => id !== todo.id);
@@ -142,8 +143,8 @@ function takeTodo(todo: Todo | { id: number; deleted: true }): void {
   });
 }
 
-function takeAck(ack: AckData, conversationId: string | null): void {
-  const id = ack.conversation_id ?? conversationId ?? ack.message.conversation_id;
+function takeAck(ack: AckData): void {
+  const id = ack.conversation_id;
   if (ack.message.parent_id === null) beginConversation(ack.message);
   receiveMessage(ack.message);
   const known = useActivity.getState().runs[id];
@@ -152,7 +153,7 @@ function takeAck(ack: AckData, conversationId: string | null): void {
     .waiting.find(({ client_message_id }) => client_message_id === ack.client_message_id);
   // Of a message that was sent again the run may be over long ago; the feed will tell.
   const isNew = entry !== undefined && Date.now() - entry.created_at < FRESH;
-  if (ack.run_id && isNew && known?.run_id !== ack.run_id) {
+  if (isNew && known?.run_id !== ack.run_id) {
     activity.setRun(id, { run_id: ack.run_id, state: "queued" });
   }
   outbox.acknowledge(ack.client_message_id, id);
@@ -220,7 +221,12 @@ async function post(entry: Waiting): Promise<void> {
       model,
       time_zone,
     });
-    takeAck({ client_message_id, message: user_message, run_id }, user_message.conversation_id);
+    takeAck({
+      client_message_id,
+      message: user_message,
+      run_id,
+      conversation_id: user_message.conversation_id,
+    });
     void queryClient.invalidateQueries({ queryKey: keys.conversations });
   } catch (error) {
     // Unreachable, or the session is being renewed: it keeps waiting.
@@ -249,6 +255,8 @@ export async function stopRun(runId: string, conversationId: string): Promise<vo
 /** Asks for another answer in place of this one. */
 export async function regenerate(conversationId: string, messageId: number): Promise<void> {
   const { run_id, ai_message } = await chatApi.regenerate(conversationId, messageId);
-  takeMessage(ai_message);
+  // A quick answer may be complete before this reply to the request is here.
+  if (useActivity.getState().runs[conversationId]?.run_id === run_id) return;
+  if (!knowsMessage(ai_message)) takeMessage(ai_message);
   takeRun(conversationId, { run_id, state: "queued", message_id: ai_message.id });
 }

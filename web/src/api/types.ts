@@ -13,16 +13,14 @@ export type Conversation = Schemas["ConversationResponse"];
 export type ConversationList = Schemas["ConversationListResponse"];
 export type Todo = Schemas["TodoResponse"];
 export type MessageCreate = Schemas["MessageCreate"];
-
-export type ToolState = "intended" | "running" | "succeeded" | "failed" | "denied" | "unknown";
-export type RunState = "queued" | "running" | "awaiting_approval" | "completed" | "failed" | "cancelled";
-export type Channel = "text" | "reasoning" | "tool_arguments";
+export type ToolState = Schemas["CallState"];
+export type Channel = Schemas["DeltaChannel"];
 
 /** What the server records beside a message; every field is optional and depends on the message's type. */
 interface MessageData {
   model?: string;
   built_in?: boolean;
-  error?: { code: string; detail: string; retryable: boolean };
+  error?: Schemas["RunErrorResponse"];
   context?: { omitted_before: number };
   resumed?: boolean;
   reasoning?: string;

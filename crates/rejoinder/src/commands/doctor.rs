@@ -109,8 +109,8 @@ async fn database(config: &Config) -> Result<String> {
 }
 
 async fn models(config: &Config, report: &mut Report) {
-    let catalog = match wiring::catalog(config) {
-        Ok(catalog) => catalog,
+    let catalog = match wiring::Models::new(config) {
+        Ok(models) => models.catalog,
         Err(error) => return report.say("models", Err(error)),
     };
     let names: Vec<String> = catalog

@@ -8,7 +8,7 @@ use crate::wiring;
 
 pub async fn list(data: &DataFlags, flags: &ServeFlags) -> Result<()> {
     let config = Config::load(data, flags)?;
-    let catalog = wiring::catalog(&config)?;
+    let catalog = wiring::Models::new(&config)?.catalog;
     let default = catalog.default_id();
     let models = catalog.list().await;
     if models.is_empty() {

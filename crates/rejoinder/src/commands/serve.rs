@@ -27,11 +27,11 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let _lock = lock(&config).await?;
     let metrics = telemetry::metrics()?;
     let jwt_key = keys::signing_key(&config)?;
-    let catalog = wiring::catalog(&config)?;
+    let models = wiring::Models::new(&config)?;
     let listener = bind(config.listen).await?;
     let listen = listener.local_addr()?;
     let base = wiring::base(&config, true).await?;
-    let (handle, scheduler) = wiring::agent(&base, catalog, config.is_sqlite());
+    let (handle, scheduler) = wiring::agent(&base, Arc::clone(&models.catalog), config.is_sqlite());
 
     let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
     let setup_code = setup_code(&config, &base).await?;
@@ -104,6 +104,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     stopped.cancel();
     beside.close();
     beside.wait().await;
+    models.shutdown();
     base.store.close().await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

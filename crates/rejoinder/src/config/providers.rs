@@ -40,27 +40,20 @@ fn from_environment() -> Result<Vec<ProviderConfig>> {
     let mut found = Vec::new();
     let (openai_url, openai_key) = (variable("OPENAI_BASE_URL"), secret("OPENAI_API_KEY"));
     if openai_url.is_some() || openai_key.is_some() {
-        // Without a URL it is the vendor, whose default is known; elsewhere the operator says.
-        let default_model = openai_url.is_none().then(|| "gpt-5-mini".to_owned());
+        let base_url = openai_url.unwrap_or_default();
         found.push(ProviderConfig {
-            base_url: openai_url.unwrap_or_default(),
+            base_url,
             api_key: openai_key,
-            ..provider("openai", Adapter::OpenAi, default_model)
+            ..provider("openai", Adapter::OpenAi)
         });
     }
     if let Some(key) = secret("ANTHROPIC_API_KEY") {
-        let default_model = Some("claude-haiku-4-5".to_owned());
-        found.push(ProviderConfig {
-            api_key: Some(key),
-            ..provider("anthropic", Adapter::Anthropic, default_model)
-        });
+        let api_key = Some(key);
+        found.push(ProviderConfig { api_key, ..provider("anthropic", Adapter::Anthropic) });
     }
     if let Some(key) = secret("GEMINI_API_KEY") {
-        let default_model = Some("gemini-2.5-flash".to_owned());
-        found.push(ProviderConfig {
-            api_key: Some(key),
-            ..provider("gemini", Adapter::Gemini, default_model)
-        });
+        let api_key = Some(key);
+        found.push(ProviderConfig { api_key, ..provider("gemini", Adapter::Gemini) });
     }
     if let Some(host) = variable("OLLAMA_HOST") {
         if host.contains(char::is_whitespace) {
@@ -68,21 +61,19 @@ fn from_environment() -> Result<Vec<ProviderConfig>> {
         }
         // OLLAMA_HOST may be the address that the server itself binds.
         let base_url = host.replace("0.0.0.0", "127.0.0.1");
-        found.push(ProviderConfig {
-            base_url,
-            ..provider("ollama", Adapter::Ollama, None)
-        });
+        found.push(ProviderConfig { base_url, ..provider("ollama", Adapter::Ollama) });
     }
     Ok(found)
 }
 
-fn provider(name: &str, adapter: Adapter, default_model: Option<String>) -> ProviderConfig {
+/// The vendor's own endpoint, with the default model that `models` knows for it.
+fn provider(name: &str, adapter: Adapter) -> ProviderConfig {
     ProviderConfig {
         name: name.to_owned(),
         adapter,
         base_url: String::new(),
         api_key: None,
-        default_model,
+        default_model: None,
         models: Vec::new(),
         context_window: None,
         prefill: false,

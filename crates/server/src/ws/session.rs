@@ -51,30 +51,51 @@ pub(super) struct Session {
 
 /// When the access token's end is announced, and when it ends the socket.
 struct Expiry {
-    announce_at: Instant,
-    close_at: Instant,
+    announce_at: Timestamp,
+    close_at: Timestamp,
     announced: bool,
+    /// When to look at the clock next.
+    wake_at: Instant,
+}
+
+/// What the access token's age asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    Announcement,
+    Close,
 }
 
 impl Expiry {
     fn new(expires_at: Timestamp, now: Timestamp) -> Self {
-        let after = |millis: i64| {
-            Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-        };
-        let left = expires_at.since(now);
-        Self {
-            announce_at: after(left - AUTH_EXPIRING_MS),
-            close_at: after(left + AUTH_GRACE_MS),
+        let mut expiry = Self {
+            announce_at: expires_at.plus_millis(-AUTH_EXPIRING_MS),
+            close_at: expires_at.plus_millis(AUTH_GRACE_MS),
             announced: false,
-        }
+            wake_at: Instant::now(),
+        };
+        expiry.set_timer(now);
+        expiry
     }
 
-    fn next(&self) -> Instant {
-        if self.announced {
-            self.close_at
+    fn set_timer(&mut self, now: Timestamp) {
+        let next = if self.announced { self.close_at } else { self.announce_at };
+        let left = u64::try_from(next.since(now)).unwrap_or(0);
+        // A clock that stands or goes back must not make a busy loop.
+        self.wake_at = Instant::now() + Duration::from_millis(left.max(100));
+    }
+
+    fn due(&mut self, now: Timestamp) -> Due {
+        let due = if now >= self.close_at {
+            Due::Close
+        } else if now >= self.announce_at && !self.announced {
+            self.announced = true;
+            Due::Announcement
         } else {
-            self.announce_at
-        }
+            Due::Nothing
+        };
+        self.set_timer(now);
+        due
     }
 }
 
@@ -177,7 +198,7 @@ impl Session {
                 None => Err(GONE),
             },
             happening = self.follower.next() => self.happened(happening).await,
-            () = sleep_until(self.expiry.next()) => self.expiring().await,
+            () = sleep_until(self.expiry.wake_at) => self.expiring().await,
             () = sleep(WS_PING_EVERY) => self.quiet().await,
         }
     }
@@ -188,6 +209,8 @@ impl Session {
             self.error(&Problem::rate_limited(1), None).await?;
             return Err(Some(Closing::TOO_MANY_FRAMES));
         }
+        // The timer is monotonic: after a machine has slept, the first frame finds the truth.
+        self.expiring().await?;
         match message {
             Message::Text(text) => self.handle(&text).await,
             Message::Binary(_) => Err(Some(Closing::UNSUPPORTED)),
@@ -280,11 +303,11 @@ impl Session {
     }
 
     async fn expiring(&mut self) -> Step {
-        if self.expiry.announced {
-            return Err(Some(Closing::TOKEN_EXPIRED));
+        match self.expiry.due(self.state.now()) {
+            Due::Nothing => Ok(()),
+            Due::Announcement => self.connection(ConnectionStatus::AuthExpiring, None).await,
+            Due::Close => Err(Some(Closing::TOKEN_EXPIRED)),
         }
-        self.expiry.announced = true;
-        self.connection(ConnectionStatus::AuthExpiring, None).await
     }
 
     /// Nothing happened for a while: asks whether anybody is there.
@@ -408,4 +431,21 @@ pub(crate) fn too_many_sockets() -> Problem {
         "This account has too many open connections. Close some tabs.",
     )
     .retry_after(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_announced_once_and_then_ends_the_socket() {
+        let end = Timestamp(1_000_000);
+        let mut expiry = Expiry::new(end, Timestamp(0));
+        assert_eq!(expiry.wake_at - Instant::now(), Duration::from_millis(940_000));
+        assert_eq!(expiry.due(end.plus_millis(-60_001)), Due::Nothing);
+        assert_eq!(expiry.due(end.plus_millis(-60_000)), Due::Announcement);
+        assert_eq!(expiry.wake_at - Instant::now(), Duration::from_millis(120_000));
+        assert_eq!(expiry.due(end), Due::Nothing);
+        assert_eq!(expiry.due(end.plus_millis(60_000)), Due::Close);
+    }
 }

@@ -17,4 +17,5 @@ mod runs;
 mod schema;
 mod sending;
 mod sessions;
+mod speed;
 mod support;

@@ -45,9 +45,8 @@ impl fmt::Display for Summary {
     }
 }
 
-/// # Panics
-/// With everything that is broken.
-pub async fn everything(logs: &[Log], database: &Database) -> Summary {
+/// What was compared, and everything that is broken.
+pub async fn everything(logs: &[Log], database: &Database) -> (Summary, Vec<String>) {
     let mut summary = Summary {
         states: database.run_states().await,
         ..Summary::default()
@@ -60,14 +59,7 @@ pub async fn everything(logs: &[Log], database: &Database) -> Summary {
         summary.resumed += log.resumed;
         writer(log, &mut summary, &mut broken).await;
     }
-    assert!(
-        broken.is_empty(),
-        "{}: {} promises broken:\n{}\n{summary}",
-        database.name(),
-        broken.len(),
-        broken.join("\n")
-    );
-    summary
+    (summary, broken)
 }
 
 async fn writer(log: &Log, summary: &mut Summary, broken: &mut Vec<String>) {

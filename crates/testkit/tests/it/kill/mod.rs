@@ -7,6 +7,7 @@
 
 mod compare;
 mod database;
+mod doubt;
 mod writer;
 
 use std::time::{Duration, Instant};
@@ -97,7 +98,13 @@ async fn trials(database: TestDatabase, wait_every: u64) {
     slowest = slowest.max(database.runs_end(RUNS_END).await);
 
     let started = Instant::now();
-    let summary = compare::everything(&logs, &database).await;
+    let (summary, broken) = compare::everything(&logs, &database).await;
+    assert!(
+        broken.is_empty(),
+        "{} broken:\n{}\n{summary}",
+        broken.len(),
+        broken.join("\n")
+    );
     let exit = server.terminate().await;
     assert!(exit.success(), "drain: {exit}; {}", binary.log());
     database.check_integrity().await;
