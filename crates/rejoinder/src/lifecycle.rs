@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use domain::Clock;
 use domain::store::{Health, Maintenance};
 use store::SqlStore;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -20,25 +20,40 @@ const BROKEN_GRACE: Duration = Duration::from_secs(5);
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// The first SIGTERM or SIGINT begins the drain; the second leaves at once, which is as safe as a
-/// crash: everything that was said is stored.
-pub async fn signals(drain: CancellationToken) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be watched")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be watched")?;
-    for first in [true, false] {
+/// SIGTERM and SIGINT, watched from the moment this is made: made before anybody is told that the
+/// server is there.
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    pub fn watch() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM can't be watched")?,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT can't be watched")?,
+        })
+    }
+
+    /// The first one begins the drain; the second leaves at once, which is as safe as a crash:
+    /// everything that was said is stored.
+    pub async fn drain_then_leave(mut self, drain: CancellationToken) {
+        self.next().await;
+        tracing::info!(
+            "stopping: no new work, running answers get a moment; again to leave at once"
+        );
+        drain.cancel();
+        self.next().await;
+        tracing::warn!("leaving at once");
+        std::process::exit(EXIT_SECOND_SIGNAL);
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        if first {
-            tracing::info!(
-                "stopping: no new work, running answers get a moment; again to leave at once"
-            );
-            drain.cancel();
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-    tracing::warn!("leaving at once");
-    std::process::exit(EXIT_SECOND_SIGNAL);
 }
 
 /// Watches the store: probes a full disk until there is space, leaves when a write's outcome is

@@ -58,9 +58,15 @@ pub struct Models {
 impl Models {
     pub fn new(config: &Config) -> Result<Self> {
         let engines = engines::Engines::new(&config.local_model);
-        let catalog =
-            Catalog::new(config.providers.clone(), config.model.clone(), engines.models())?;
-        Ok(Self { catalog: Arc::new(catalog), engines })
+        let catalog = Catalog::new(
+            config.providers.clone(),
+            config.model.clone(),
+            engines.models(),
+        )?;
+        Ok(Self {
+            catalog: Arc::new(catalog),
+            engines,
+        })
     }
 
     /// Ends the built-in engine; waits for the token that it computes.
@@ -85,9 +91,14 @@ mod engines {
             if !local.enabled {
                 return Self(Vec::new());
             }
-            let name = local.path.file_stem().map(|name| name.to_string_lossy().to_lowercase());
+            let name = local
+                .path
+                .file_stem()
+                .map(|name| name.to_string_lossy().to_lowercase());
             let base = match name {
-                Some(name) if local.path.file_name() != Some(LocalConfig::SMOLLM2_FILE.as_ref()) => {
+                Some(name)
+                    if local.path.file_name() != Some(LocalConfig::SMOLLM2_FILE.as_ref()) =>
+                {
                     LocalConfig::other(local.path.clone(), &name)
                 }
                 _ => LocalConfig::smollm2(local.path.clone()),
@@ -101,7 +112,10 @@ mod engines {
         }
 
         pub fn models(&self) -> Vec<Arc<dyn Model>> {
-            self.0.iter().map(|model| Arc::clone(model) as Arc<dyn Model>).collect()
+            self.0
+                .iter()
+                .map(|model| Arc::clone(model) as Arc<dyn Model>)
+                .collect()
         }
 
         pub fn shutdown(&self) {

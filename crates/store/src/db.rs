@@ -108,24 +108,31 @@ impl Db {
         A: Send,
         F: for<'c> FnOnce(&'c mut Tx, A) -> BoxFuture<'c, StoreResult<T>> + Send,
     {
-        let mut tx = self.reader().await?;
-        let begin = match &mut tx.conn {
-            Conn::Reader(conn) => sqlx::query("BEGIN")
-                .execute(&mut **conn)
-                .await
-                .map(|_| ())
-                .map_err(|e| error::from_sqlite(&e)),
-            Conn::Postgres(conn) => sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .execute(&mut **conn)
-                .await
-                .map(|_| ())
-                .map_err(|e| error::from_postgres(&e).0),
-            Conn::Writer(_) => Ok(()),
+        let mut tx = match self {
+            Self::Sqlite { read, .. } => {
+                let snapshot = read.begin().await.map_err(|e| error::from_sqlite(&e))?;
+                Tx::new(Conn::Snapshot(snapshot))
+            }
+            Self::Postgres { .. } => {
+                let mut tx = self.reader().await?;
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                plain(&mut tx, begin)
+                    .await
+                    .map_err(|e| error::from_postgres(&e).0)?;
+                tx
+            }
         };
-        begin?;
-        // Left open when the body fails or is dropped: the pool rolls back what comes home.
+        // Left open when the body fails or is dropped: the drop of a transaction (SQLite) or the
+        // pool (Postgres) rolls back.
         let answer = body(&mut tx, args).await?;
-        let _ = plain(&mut tx, "COMMIT").await;
+        match tx.conn {
+            Conn::Snapshot(snapshot) => {
+                let _ = snapshot.commit().await;
+            }
+            _ => {
+                let _ = plain(&mut tx, "COMMIT").await;
+            }
+        }
         Ok(answer)
     }
 
@@ -158,6 +165,7 @@ pub(crate) async fn plain(tx: &mut Tx, sql: &'static str) -> Result<(), sqlx::Er
     match &mut tx.conn {
         Conn::Writer(conn) => sqlx::query(sql).execute(&mut **conn).await.map(|_| ()),
         Conn::Reader(conn) => sqlx::query(sql).execute(&mut **conn).await.map(|_| ()),
+        Conn::Snapshot(conn) => sqlx::query(sql).execute(&mut **conn).await.map(|_| ()),
         Conn::Postgres(conn) => sqlx::query(sql).execute(&mut **conn).await.map(|_| ()),
     }
 }

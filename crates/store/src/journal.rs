@@ -468,7 +468,8 @@ mod tests {
     use domain::store::{Admission, Health, Maintenance, UserStore};
     use domain::user::NewUser;
     use domain::{
-        Bus, Clock, Event, Signal, StoreError, StoreResult, Subscription, Timestamp, UserId, UserRole,
+        Bus, Clock, Event, Signal, StoreError, StoreResult, Subscription, Timestamp, UserId,
+        UserRole,
     };
 
     use crate::sql::Sql;
@@ -518,9 +519,21 @@ mod tests {
 
     async fn pragma(store: &SqlStore, sqlite: &'static str) {
         async fn execute(tx: &mut Tx, sqlite: &'static str) -> StoreResult<()> {
-            tx.maybe(Sql { sqlite, postgres: "" }, Vec::new()).await.map(|_| ())
+            tx.maybe(
+                Sql {
+                    sqlite,
+                    postgres: "",
+                },
+                Vec::new(),
+            )
+            .await
+            .map(|_| ())
         }
-        store.db.write(sqlite, |tx, sql| Box::pin(execute(tx, sql))).await.unwrap();
+        store
+            .db
+            .write(sqlite, |tx, sql| Box::pin(execute(tx, sql)))
+            .await
+            .unwrap();
     }
 
     fn large(n: usize) -> NewUser {
@@ -575,16 +588,27 @@ mod tests {
     #[tokio::test]
     async fn durability_follows_what_is_in_the_batch() {
         async fn synchronous(tx: &mut Tx, (): ()) -> StoreResult<i64> {
-            let sql = Sql { sqlite: "PRAGMA synchronous", postgres: "" };
+            let sql = Sql {
+                sqlite: "PRAGMA synchronous",
+                postgres: "",
+            };
             tx.one(sql, Vec::new()).await?.get("synchronous")
         }
         let dir = tempfile::tempdir().unwrap();
         let store = store(&dir).await;
-        let level = || store.db.write((), |tx, unit| Box::pin(synchronous(tx, unit)));
+        let level = || {
+            store
+                .db
+                .write((), |tx, unit| Box::pin(synchronous(tx, unit)))
+        };
         assert_eq!(level().await.unwrap(), 2);
         // A batch of deltas alone lowers it; the next write raises it again.
-        let fence = domain::Fence { run_id: domain::RunId(uuid::Uuid::nil()), fence: 1 };
-        let lost = domain::store::RunStore::append_deltas(&store, fence, vec![], Timestamp(1)).await;
+        let fence = domain::Fence {
+            run_id: domain::RunId(uuid::Uuid::nil()),
+            fence: 1,
+        };
+        let lost =
+            domain::store::RunStore::append_deltas(&store, fence, vec![], Timestamp(1)).await;
         assert_eq!(lost, Err(StoreError::FenceLost));
         assert_eq!(level().await.unwrap(), 2);
         store.close().await.unwrap();

@@ -172,14 +172,6 @@ fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(10))
-        // A reader that was dropped in the middle comes home with its snapshot open.
-        .after_release(|conn, _| {
-            async move {
-                let _ = sqlx::query("ROLLBACK").execute(conn).await;
-                Ok(true)
-            }
-            .boxed()
-        })
         .connect_lazy_with(sqlite_options(options).pragma("query_only", "ON"))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{ConversationId, Event, EventBody, RunId, StoreError, StoreResult, Timestamp, UserId};
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite, SqliteConnection};
+use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
 use crate::error;
 use crate::sql::Sql;
@@ -14,6 +14,8 @@ pub(crate) enum Conn {
     /// The one connection that writes, owned by the journal.
     Writer(Box<SqliteConnection>),
     Reader(PoolConnection<Sqlite>),
+    /// A reader with its snapshot; dropping it lets the snapshot go.
+    Snapshot(Transaction<'static, Sqlite>),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -51,6 +53,16 @@ macro_rules! run {
                     .map(Into::into)
             }
             Conn::Reader(conn) => {
+                let query = $args
+                    .into_iter()
+                    .fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));
+                query
+                    .$method(&mut **conn)
+                    .await
+                    .map_err(|e| error::from_sqlite(&e))
+                    .map(Into::into)
+            }
+            Conn::Snapshot(conn) => {
                 let query = $args
                     .into_iter()
                     .fold(sqlx::query($sql.sqlite), |q, v| v.bind_sqlite(q));

@@ -27,7 +27,11 @@ export function Field({
         {...props}
       />
       {note && (
-        <p id={`${id}-note`} className={cx("text-sm", error ? "text-danger" : "text-muted")}>
+        <p
+          id={`${id}-note`}
+          role={error ? "alert" : undefined}
+          className={cx("text-sm", error ? "text-danger" : "text-muted")}
+        >
           {note}
         </p>
       )}

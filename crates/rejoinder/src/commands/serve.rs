@@ -35,9 +35,6 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
 
     let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
     let setup_code = setup_code(&config, &base).await?;
-    if let Some(code) = &setup_code {
-        println!("setup code for the first account: {code}");
-    }
     let server_config = ServerConfig {
         listen,
         public_url: config.public_url.clone(),
@@ -45,7 +42,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
             Registration::Open => server::Registration::Open,
             Registration::Closed => server::Registration::Closed,
         },
-        setup_code: setup_code.map(SecretString::from),
+        setup_code: setup_code.clone().map(SecretString::from),
         jwt_key,
         send_wait: config.send_wait,
         send_rate_per_minute: config.send_rate_per_minute,
@@ -66,6 +63,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         handle,
     );
 
+    let signals = lifecycle::StopSignals::watch()?;
     let stopped = CancellationToken::new();
     let beside = TaskTracker::new();
     beside.spawn(
@@ -80,7 +78,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     beside.spawn(
         stopped
             .clone()
-            .run_until_cancelled_owned(lifecycle::signals(drain.clone())),
+            .run_until_cancelled_owned(signals.drain_then_leave(drain.clone())),
     );
     beside.spawn(
         stopped
@@ -90,6 +88,9 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let runs = tracker.spawn(scheduler.run(drain.clone(), config.drain));
 
     println!("listening on http://{listen}");
+    if let Some(code) = &setup_code {
+        println!("setup code for the first account: {code}");
+    }
     if warn_of_plain_http(&config, listen) {
         tracing::warn!(
             "the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours"

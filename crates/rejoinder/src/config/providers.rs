@@ -49,11 +49,17 @@ fn from_environment() -> Result<Vec<ProviderConfig>> {
     }
     if let Some(key) = secret("ANTHROPIC_API_KEY") {
         let api_key = Some(key);
-        found.push(ProviderConfig { api_key, ..provider("anthropic", Adapter::Anthropic) });
+        found.push(ProviderConfig {
+            api_key,
+            ..provider("anthropic", Adapter::Anthropic)
+        });
     }
     if let Some(key) = secret("GEMINI_API_KEY") {
         let api_key = Some(key);
-        found.push(ProviderConfig { api_key, ..provider("gemini", Adapter::Gemini) });
+        found.push(ProviderConfig {
+            api_key,
+            ..provider("gemini", Adapter::Gemini)
+        });
     }
     if let Some(host) = variable("OLLAMA_HOST") {
         if host.contains(char::is_whitespace) {
@@ -61,7 +67,10 @@ fn from_environment() -> Result<Vec<ProviderConfig>> {
         }
         // OLLAMA_HOST may be the address that the server itself binds.
         let base_url = host.replace("0.0.0.0", "127.0.0.1");
-        found.push(ProviderConfig { base_url, ..provider("ollama", Adapter::Ollama) });
+        found.push(ProviderConfig {
+            base_url,
+            ..provider("ollama", Adapter::Ollama)
+        });
     }
     Ok(found)
 }

@@ -14,6 +14,7 @@ for_each_database! {
     closing_is_final,
     a_newer_schema_is_refused,
     migrating_again_changes_nothing,
+    lost_connections_are_replaced,
 }
 
 async fn closing_is_final(db: &TestDb) {
@@ -186,4 +187,18 @@ async fn urls_that_are_not_understood() {
             "{url}: {refused:?}"
         );
     }
+}
+
+async fn lost_connections_are_replaced(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    if db.is_sqlite() {
+        return;
+    }
+    futures::future::join_all((0..8).map(|_| db.send(user.id, "m"))).await;
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    execute(db, terminate).await;
+    futures::future::join_all((0..8).map(|_| db.send(user.id, "n"))).await;
+    assert_eq!(db.store.health(), domain::store::Health::Ready);
+    assert_eq!(db.feed(user.id).await.len(), 16 * 4);
 }

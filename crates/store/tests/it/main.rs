@@ -1,6 +1,8 @@
 //! The store's contract, run against SQLite and, where `REJOINDER_TEST_POSTGRES_URL` names a server,
 //! against PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod accounts;
 mod approvals;
 mod branches;

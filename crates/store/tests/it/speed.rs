@@ -40,9 +40,15 @@ async fn common_calls() {
         times.push(start.elapsed());
     }
     times.sort();
-    println!("last 50 of 100,000: p50 {:?} p99 {:?}", times[100], times[198]);
+    println!(
+        "last 50 of 100,000: p50 {:?} p99 {:?}",
+        times[100], times[198]
+    );
     let start = Instant::now();
-    db.store.messages(user.id, id, Window::Before(middle), 50).await.unwrap();
+    db.store
+        .messages(user.id, id, Window::Before(middle), 50)
+        .await
+        .unwrap();
     println!("50 before the 50,000th: {:?}", start.elapsed());
     let end = db.store.feed_end(user.id).await.unwrap();
     let start = Instant::now();
@@ -53,7 +59,10 @@ async fn common_calls() {
     let start = Instant::now();
     for _ in 0..200 {
         let session = domain::SessionId(db.uuid());
-        db.store.live_session(user.id, session, db.now()).await.unwrap();
+        db.store
+            .live_session(user.id, session, db.now())
+            .await
+            .unwrap();
     }
     println!("live_session: {:?}", start.elapsed() / 200);
     let start = Instant::now();

@@ -90,7 +90,7 @@ function Answer({
       {reasoning && <Reasoning text={reasoning} />}
       {text && <Markdown text={text} growing={growing} />}
       <Outcome message={message} hasText={text !== ""} onRetry={onRetry} canRetry={endsTurn} />
-      {!growing && (
+      {!growing && (endsTurn || data?.resumed) && (
         <div className="mt-1.5 flex min-h-8 flex-wrap items-center gap-x-3 text-muted text-sm">
           {data?.resumed && <span>Continued after a restart</span>}
           {data?.built_in && endsTurn && (

@@ -1,0 +1,8 @@
+//! The binary as an operator meets it: commands, refusals to start, stopping.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod commands;
+mod refusals;
+mod running;
+mod support;

@@ -1,0 +1,128 @@
+//! A start that can't work says why and what to do, and breaks nothing.
+
+use crate::support::{Operator, text};
+
+/// The start is refused, and its last words hold all of these.
+#[track_caller]
+fn refused(operator: &Operator, arguments: &[&str], words: &[&str]) {
+    let output = operator.run(arguments);
+    let said = text(&output);
+    assert!(!output.status.success(), "it started: {said}");
+    for word in words {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn unknown_keys_and_bad_values_are_named() {
+    let operator = Operator::new();
+    operator.config_file("listne = \"127.0.0.1:8080\"");
+    refused(&operator, &["serve"], &["rejoinder.toml", "listne"]);
+    operator.config_file("registration = \"sometimes\"");
+    refused(&operator, &["serve"], &["sometimes", "open", "closed"]);
+    operator.config_file("send_rate_per_minute = 0");
+    refused(&operator, &["serve"], &["send_rate_per_minute", "between"]);
+    operator.config_file("");
+    refused(
+        &operator,
+        &["serve", "--model", "nonsense"],
+        &["nonsense", "provider/model"],
+    );
+    refused(
+        &operator,
+        &["serve", "--public-url", "chat.example.org"],
+        &["chat.example.org", "https://"],
+    );
+    refused(
+        &operator,
+        &["serve", "--database-url", "mysql://x"],
+        &["sqlite://", "postgres://"],
+    );
+}
+
+#[test]
+fn weak_secrets_stop_the_start() {
+    let operator = Operator::new();
+    operator.config_file("secret_key = \"short\"");
+    refused(
+        &operator,
+        &["serve"],
+        &["at least 32", "openssl rand -hex 32"],
+    );
+    operator.config_file("secret_key = \"changeme-changeme-changeme-changeme-1234\"");
+    refused(&operator, &["serve"], &["placeholder"]);
+}
+
+#[test]
+fn a_public_address_is_needed_beyond_loopback() {
+    refused(
+        &Operator::new(),
+        &["serve", "--listen", "0.0.0.0:0"],
+        &["--public-url"],
+    );
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refused(
+        &Operator::new(),
+        &["serve", "--listen", &address],
+        &[&address, "--listen"],
+    );
+}
+
+#[test]
+fn a_second_server_on_the_same_data_names_the_first() {
+    let operator = Operator::new();
+    let server = operator.serve(&[]);
+    refused(
+        &operator,
+        &["serve", "--listen", "127.0.0.1:0"],
+        &[&format!("process {}", server.id()), "--data-dir"],
+    );
+    assert_eq!(server.get("/health").status(), 200, "the first one goes on");
+}
+
+#[test]
+fn a_data_directory_that_is_none_is_named() {
+    let operator = Operator::new();
+    std::fs::write(operator.data_dir(), b"a file").unwrap();
+    refused(&operator, &["serve"], &["data directory", "--data-dir"]);
+}
+
+#[test]
+fn a_key_that_others_can_read_stops_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let operator = Operator::new();
+    assert_eq!(operator.serve(&[]).stop(), Some(0));
+    let key = operator.data_dir().join("secret.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&operator, &["serve"], &["secret.key", "chmod 600"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_and_left_alone() {
+    let operator = Operator::new();
+    operator.config_file("");
+    let path = operator.data_dir().join("rejoinder.db");
+    let bytes = b"this is not a database, it is somebody's letter ".repeat(200);
+    std::fs::write(&path, &bytes).unwrap();
+    refused(&operator, &["serve"], &["database"]);
+    assert_eq!(crate::support::contents(&path), bytes);
+}
+
+#[test]
+fn a_database_that_can_not_be_reached_is_named_without_its_password() {
+    let operator = Operator::new();
+    let url = "postgres://user:very-private@127.0.0.1:9/none";
+    let output = operator.run(&["serve", "--listen", "127.0.0.1:0", "--database-url", url]);
+    let said = text(&output);
+    assert!(
+        !output.status.success() && said.contains("database"),
+        "{said}"
+    );
+    assert!(!said.contains("very-private"), "{said}");
+}
