@@ -81,6 +81,9 @@ engine_buildable() {
   have cmake && has_libclang
 }
 
+# As the server decides it (crates/rejoinder/src/config/environment.rs).
 data_dir() {
-  printf '%s\n' "${REJOINDER_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/rejoinder}"
+  local below=.local/share
+  [ "$(uname)" = Darwin ] && below="Library/Application Support"
+  printf '%s\n' "${REJOINDER_DATA_DIR:-${XDG_DATA_HOME:-$HOME/$below}/rejoinder}"
 }

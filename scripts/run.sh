@@ -3,6 +3,15 @@
 . "$(dirname "$0")/lib.sh"
 
 check_prerequisites || exit 1
+
+# The model goes where the server will look for it.
+previous=
+for argument in "$@"; do
+  [ "$previous" = --data-dir ] && export REJOINDER_DATA_DIR=$argument
+  case $argument in --data-dir=*) export REJOINDER_DATA_DIR=${argument#*=} ;; esac
+  previous=$argument
+done
+
 scripts/web.sh
 
 features=()

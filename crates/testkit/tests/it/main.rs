@@ -5,6 +5,7 @@
     reason = "helpers of tests are tests"
 )]
 
+mod agent;
 mod app;
 mod kill;
 mod scripted;

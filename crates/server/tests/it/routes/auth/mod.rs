@@ -1,0 +1,5 @@
+mod login;
+mod me;
+mod refresh;
+mod register;
+mod sessions;

@@ -1,0 +1,6 @@
+mod approvals;
+mod conversations;
+mod messages;
+mod runs;
+mod sync;
+mod ws;

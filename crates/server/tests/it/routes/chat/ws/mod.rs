@@ -1,0 +1,5 @@
+mod auth;
+mod frames;
+mod limits;
+mod resume;
+mod watch;

@@ -1,0 +1,28 @@
+use secrecy::SecretString;
+use serde_json::json;
+use testkit::TestApp;
+
+use crate::support::second;
+
+#[tokio::test]
+async fn the_page_learns_what_it_needs_before_anybody_signs_in() {
+    let app = TestApp::start().await;
+    let closed = second(&app, |config| {
+        config.setup_code = Some(SecretString::from("1234-5678"));
+    })
+    .await;
+    let meta = |first_start: bool, setup_code_required: bool| {
+        json!({
+            "name": "Rejoinder",
+            "version": "test",
+            "first_start": first_start,
+            "registration": "closed",
+            "setup_code_required": setup_code_required,
+            "password_reset_command": "rejoinder user passwd EMAIL",
+        })
+    };
+    assert_eq!(closed.client.get("/meta").await.expect(200), meta(true, true));
+    app.user().await;
+    assert_eq!(closed.client.get("/meta").await.expect(200), meta(false, false));
+    assert_eq!(app.client().get("/meta").await.expect(200)["registration"], "open");
+}

@@ -1,0 +1,7 @@
+mod admin;
+mod auth;
+mod chat;
+mod meta;
+mod models;
+mod operator;
+mod todos;

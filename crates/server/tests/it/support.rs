@@ -1,0 +1,127 @@
+//! What several tests need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::AgentHandle;
+use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo, Toolbox};
+use domain::Ids;
+use reqwest::Method;
+use secrecy::SecretBox;
+use serde_json::{Value, json};
+use server::{AppState, Registration, ServerConfig};
+use testkit::client::Answer;
+use testkit::time::{RandomIds, WallClock};
+use testkit::{Client, TestApp};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// No model at all.
+struct NoModels;
+
+#[async_trait::async_trait]
+impl ModelCatalog for NoModels {
+    async fn list(&self) -> Vec<ModelInfo> {
+        Vec::new()
+    }
+
+    fn default_id(&self) -> Option<String> {
+        None
+    }
+
+    fn model(&self, _: Option<&str>) -> Result<Arc<dyn Model>, ModelError> {
+        Err(ModelError::new(ModelErrorKind::NotConfigured, "There is no model."))
+    }
+}
+
+/// Another server over the same store, configured otherwise and without an agent.
+pub struct Second {
+    pub client: Client,
+    pub drain: CancellationToken,
+}
+
+pub async fn second(app: &TestApp, change: impl FnOnce(&mut ServerConfig)) -> Second {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = listener.local_addr().unwrap();
+    let drain = CancellationToken::new();
+    let mut config = ServerConfig {
+        listen,
+        public_url: None,
+        registration: Registration::Closed,
+        setup_code: None,
+        jwt_key: SecretBox::new(Box::from([7u8; 32].as_slice())),
+        send_wait: Duration::from_secs(5),
+        send_rate_per_minute: 1_000,
+        metrics_token: None,
+        docs: true,
+        version: "test",
+        tracker: TaskTracker::new(),
+        drain: drain.clone(),
+        metrics_render: Arc::new(|| "metric 1\n".to_owned()),
+    };
+    change(&mut config);
+    let tracker = config.tracker.clone();
+    let handle = AgentHandle::new(Arc::new(NoModels), Toolbox::default(), Arc::clone(&app.bus));
+    let state = AppState::new(
+        config,
+        Arc::new(app.store.clone()),
+        Arc::clone(&app.bus),
+        Arc::new(WallClock),
+        Arc::new(RandomIds::default()),
+        handle,
+    );
+    let shutdown = CancellationToken::new();
+    tracker.spawn(async move {
+        server::serve(listener, server::router(state), shutdown).await.unwrap();
+    });
+    Second { client: Client::new(&format!("http://{listen}")), drain }
+}
+
+/// A request with headers of the test's choice. `path` is whole.
+pub async fn raw(
+    client: &Client,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<reqwest::Body>,
+) -> reqwest::Response {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = http.request(method, format!("{}{path}", client.base())).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+pub async fn answer(response: reqwest::Response) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status, headers, body }
+}
+
+/// Sends without waiting. Answers conversation and run.
+pub async fn begin(client: &Client, content: &str) -> (String, String) {
+    let sent = client.try_send_async(&json!({ "content": content })).await.unwrap().expect(202);
+    let text = |key: &str| sent[key].as_str().unwrap().to_owned();
+    (text("conversation_id"), text("run_id"))
+}
+
+/// A conversation with one answered message. Answers its id and the answer's.
+pub async fn answered(client: &Client) -> (String, i64) {
+    let sent = client.send(json!({ "content": "Hello [[script: tokens=2]]" })).await.expect(200);
+    let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
+    (conversation, sent["ai_message"]["id"].as_i64().unwrap())
+}
+
+pub fn uuid() -> Uuid {
+    RandomIds::default().uuid()
+}
+
+/// Until the run has ended.
+pub async fn finished(client: &Client, run: &str) {
+    let mut events = client.try_events(&format!("/chat/runs/{run}/events")).await.unwrap();
+    while events.next().await.is_some() {}
+}
