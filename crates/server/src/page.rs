@@ -20,9 +20,18 @@ struct Files;
 const NOT_BUILT: &str = "The page has not been built into this server. `make run` builds both.\n\
                          The API is at /api/v1, its documentation at /docs.\n";
 
-/// Everything that isn't the API's.
+/// Paths of programs and operators: never the page, even where nothing answers there.
+const RESERVED: [&str; 6] = [
+    "/api",
+    "/docs",
+    "/openapi.json",
+    "/health",
+    "/ready",
+    "/metrics",
+];
+
 pub(crate) fn is_page_path(path: &str) -> bool {
-    !(path == "/api" || path.starts_with("/api/"))
+    !(RESERVED.contains(&path) || path.starts_with("/api/"))
 }
 
 pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Response {
@@ -141,6 +150,7 @@ mod tests {
         assert!(is_page_path("/apiary"));
         assert!(!is_page_path("/api"));
         assert!(!is_page_path("/api/v1/x"));
+        assert!(!is_page_path("/docs"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use domain::{Session, Timestamp, User, UserId, UserRole};
 use super::jwt::Access;
 use crate::error::Problem;
 use crate::state::AppState;
+use crate::ws::{cross_site, origin};
 
 /// A signed-in account whose session is live.
 #[derive(Debug, Clone)]
@@ -75,5 +76,25 @@ impl FromRequestParts<AppState> for Admin {
             UserRole::Admin => Ok(Self(account)),
             UserRole::User => Err(Problem::forbidden("Only an admin may do this.")),
         }
+    }
+}
+
+/// The request comes from our own page, or from no page at all: asked before a password or a cookie
+/// is looked at.
+pub(crate) struct OwnPage;
+
+impl FromRequestParts<AppState> for OwnPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        require_own_page(state, &parts.headers).map(|()| Self)
+    }
+}
+
+pub(crate) fn require_own_page(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+    if origin::same_origin(&state.config, headers) {
+        Ok(())
+    } else {
+        Err(cross_site())
     }
 }

@@ -8,7 +8,7 @@ pub mod password;
 pub mod refresh;
 pub(crate) mod tickets;
 
-pub(crate) use extractor::{Account, Admin};
+pub(crate) use extractor::{Account, Admin, OwnPage, require_own_page};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -301,3 +301,88 @@ impl Frame {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{MessageId, RunId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn value(frame: &Frame) -> Value {
+        serde_json::from_str(&frame.text()).unwrap()
+    }
+
+    #[test]
+    fn a_frame_of_the_log_has_its_cursor_outside() {
+        let id = ConversationId(Uuid::from_u128(1));
+        let delta = Delta {
+            message_id: MessageId(5),
+            revision: 2,
+            channel: domain::DeltaChannel::ToolArguments,
+            offset: 7,
+            text: "é".to_owned(),
+        };
+        let frame = Frame::new(FrameType::Delta, FrameData::Delta(delta.into()), Some(id))
+            .at(Cursor { epoch: 1, seq: 255 });
+        assert_eq!(
+            value(&frame),
+            json!({
+                "type": "delta",
+                "conversation_id": "00000000-0000-0000-0000-000000000001",
+                "cursor": "1-ff",
+                "data": {
+                    "message_id": 5, "revision": 2, "channel": "tool_arguments", "offset": 7,
+                    "text": "é",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn other_frames_have_none() {
+        let cursor = Cursor { epoch: 1, seq: 16 };
+        assert_eq!(
+            value(&Frame::reset(cursor)),
+            json!({ "type": "reset", "data": { "cursor": "1-10" }, "conversation_id": null })
+        );
+        assert_eq!(
+            value(&Frame::typing(
+                None,
+                "assistant",
+                TypingState::Tool,
+                Some("clock".to_owned())
+            )),
+            json!({
+                "type": "typing",
+                "data": { "role": "assistant", "state": "tool", "detail": "clock" },
+                "conversation_id": null,
+            })
+        );
+        let error = value(&Frame::error(&crate::Problem::not_found(), "r"));
+        assert_eq!(
+            (&error["type"], &error["data"]["status"]),
+            (&json!("error"), &json!(404))
+        );
+    }
+
+    #[test]
+    fn a_run_says_how_it_ended() {
+        let data = RunData {
+            run_id: RunId(Uuid::nil()).to_string(),
+            state: domain::RunState::AwaitingApproval.into(),
+            step: 3,
+            message_id: None,
+            usage: None,
+            error: None,
+        };
+        let frame = Frame::new(FrameType::Run, FrameData::Run(data), None);
+        assert_eq!(
+            value(&frame)["data"],
+            json!({
+                "run_id": Uuid::nil().to_string(), "state": "awaiting_approval", "step": 3,
+                "message_id": null,
+            })
+        );
+    }
+}

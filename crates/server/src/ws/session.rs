@@ -79,7 +79,11 @@ impl Expiry {
     }
 
     fn set_timer(&mut self, now: Timestamp) {
-        let next = if self.announced { self.close_at } else { self.announce_at };
+        let next = if self.announced {
+            self.close_at
+        } else {
+            self.announce_at
+        };
         let left = u64::try_from(next.since(now)).unwrap_or(0);
         // A clock that stands or goes back must not make a busy loop.
         self.wake_at = Instant::now() + Duration::from_millis(left.max(100));
@@ -441,10 +445,16 @@ mod tests {
     async fn a_token_is_announced_once_and_then_ends_the_socket() {
         let end = Timestamp(1_000_000);
         let mut expiry = Expiry::new(end, Timestamp(0));
-        assert_eq!(expiry.wake_at - Instant::now(), Duration::from_millis(940_000));
+        assert_eq!(
+            expiry.wake_at - Instant::now(),
+            Duration::from_millis(940_000)
+        );
         assert_eq!(expiry.due(end.plus_millis(-60_001)), Due::Nothing);
         assert_eq!(expiry.due(end.plus_millis(-60_000)), Due::Announcement);
-        assert_eq!(expiry.wake_at - Instant::now(), Duration::from_millis(120_000));
+        assert_eq!(
+            expiry.wake_at - Instant::now(),
+            Duration::from_millis(120_000)
+        );
         assert_eq!(expiry.due(end), Due::Nothing);
         assert_eq!(expiry.due(end.plus_millis(60_000)), Due::Close);
     }

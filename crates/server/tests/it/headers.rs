@@ -14,18 +14,37 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 async fn every_response_is_guarded() {
     let app = TestApp::start().await;
     let client = app.client();
-    for path in ["/", "/health", "/api/v1/meta", "/api/v1/nothing", "/docs", "/openapi.json",
-        "/api/v1/auth/me", "/assets/none.js"]
-    {
+    for path in [
+        "/",
+        "/health",
+        "/api/v1/meta",
+        "/api/v1/nothing",
+        "/docs",
+        "/openapi.json",
+        "/api/v1/auth/me",
+        "/assets/none.js",
+    ] {
         let response = raw(&client, Method::GET, path, &[], "").await;
         let header = |name: &str| {
-            response.headers().get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
+            response
+                .headers()
+                .get(name)
+                .map(|v| v.to_str().unwrap().to_owned())
+                .unwrap_or_default()
         };
         assert_eq!(header("content-security-policy"), POLICY, "{path}");
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
-        assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{path}");
-        assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert_eq!(
+            header("cross-origin-opener-policy"),
+            "same-origin",
+            "{path}"
+        );
+        assert_eq!(
+            header("cross-origin-resource-policy"),
+            "same-origin",
+            "{path}"
+        );
         assert_eq!(header("x-rejoinder-version"), "test", "{path}");
         assert_eq!(header("x-request-id").len(), 36, "{path}");
         assert_eq!(header("access-control-allow-origin"), "", "{path}");
@@ -41,7 +60,10 @@ async fn a_problem_names_its_request() {
     let app = TestApp::start().await;
     let response = app.client().get("/nothing").await;
     assert_eq!(response.headers["content-type"], "application/problem+json");
-    let id = response.headers["x-request-id"].to_str().unwrap().to_owned();
+    let id = response.headers["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(
         response.expect(404),
         json!({
@@ -63,7 +85,10 @@ async fn a_wrong_method_is_told_the_right_ones() {
     for method in ["GET", "PATCH", "DELETE"] {
         assert!(allow.contains(method), "{allow}");
     }
-    assert_eq!(answer(wrong).await.expect(405)["code"], "method_not_allowed");
+    assert_eq!(
+        answer(wrong).await.expect(405)["code"],
+        "method_not_allowed"
+    );
 }
 
 #[tokio::test]
@@ -74,5 +99,8 @@ async fn with_tls_the_browser_is_told_to_stay_there() {
     })
     .await;
     let answer = second.client.get("/meta").await;
-    assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
+    assert_eq!(
+        answer.headers["strict-transport-security"],
+        "max-age=31536000"
+    );
 }

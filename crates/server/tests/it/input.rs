@@ -9,7 +9,11 @@ use crate::support::{answer, raw};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn bodies() -> Vec<String> {
-    let deep = format!("{}1{}", "{\"content\":".repeat(100_000), "}".repeat(100_000));
+    let deep = format!(
+        "{}1{}",
+        "{\"content\":".repeat(100_000),
+        "}".repeat(100_000)
+    );
     [
         "",
         "{",
@@ -49,7 +53,10 @@ async fn every_route_survives_every_body() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let bearer = format!("Bearer {}", user.token().unwrap());
-    for op in OPERATIONS.iter().filter(|op| !matches!(op.method, "WS" | "GET")) {
+    for op in OPERATIONS
+        .iter()
+        .filter(|op| !matches!(op.method, "WS" | "GET"))
+    {
         // These end the login that the others need.
         if matches!(op.action, "end" | "end_all") {
             continue;
@@ -83,20 +90,48 @@ async fn paths_and_queries_are_only_text() {
         "/chat/runs/..%2f..%2fetc",
         "/chat/runs/018F0000-0000-7000-8000-000000000000x",
     ] {
-        assert_eq!(user.get(path).await.expect(404)["code"], "not_found", "{path}");
+        assert_eq!(
+            user.get(path).await.expect(404)["code"],
+            "not_found",
+            "{path}"
+        );
     }
     for query in [
-        "page=-1", "page=0", "page=1000000000000000000", "page=x", "page=1.5", "per_page=0",
-        "per_page=101", "cursor=x", "cursor=1-2-3", "archived=1", "pinned=maybe", "q=%00",
-        "tag=%0a", "cursor=-1--1",
+        "page=-1",
+        "page=0",
+        "page=1000000000000000000",
+        "page=x",
+        "page=1.5",
+        "per_page=0",
+        "per_page=101",
+        "cursor=x",
+        "cursor=1-2-3",
+        "archived=1",
+        "pinned=maybe",
+        "q=%00",
+        "tag=%0a",
+        "cursor=-1--1",
     ] {
         let answer = user.get(&format!("/chat/conversations?{query}")).await;
         assert_eq!(answer.expect(422)["code"], "validation", "{query}");
     }
-    for query in ["q=%25_%5c'%22--", "q=%f0%9f%98%80", "tag=%27", "cursor=0-0", "x=y", "page="] {
-        user.get(&format!("/chat/conversations?{query}")).await.expect(200);
+    for query in [
+        "q=%25_%5c'%22--",
+        "q=%f0%9f%98%80",
+        "tag=%27",
+        "cursor=0-0",
+        "x=y",
+        "page=",
+    ] {
+        user.get(&format!("/chat/conversations?{query}"))
+            .await
+            .expect(200);
     }
-    let strange = user.get("/chat/conversations?q=%ff%fe").await.status.as_u16();
+    let strange = user
+        .get("/chat/conversations?q=%ff%fe")
+        .await
+        .status
+        .as_u16();
     assert!(strange == 200 || strange == 422, "{strange}");
 }
 
@@ -117,9 +152,18 @@ async fn bodies_have_a_limit_and_a_type() {
     let refused = raw(&user, Method::POST, path, &[JSON, auth], stream).await;
     assert_eq!(answer(refused).await.expect(413)["code"], "body_too_large");
 
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "",
+    ] {
         let headers = [("content-type", kind), auth];
         let refused = raw(&user, Method::POST, path, &headers, "{\"content\":\"a\"}").await;
-        assert_eq!(answer(refused).await.expect(415)["code"], "unsupported_media_type", "{kind}");
+        assert_eq!(
+            answer(refused).await.expect(415)["code"],
+            "unsupported_media_type",
+            "{kind}"
+        );
     }
 }

@@ -21,7 +21,10 @@ struct Things {
 async fn things(client: &Client) -> Things {
     let (conversation, message) = answered(client).await;
     let (_, run) = begin(client, "Hold [[script: tokens=3 gate=held@1]]").await;
-    let todo = client.post("/todos", json!({ "title": "mine" })).await.expect(201);
+    let todo = client
+        .post("/todos", json!({ "title": "mine" }))
+        .await
+        .expect(201);
     let sessions = client.get("/auth/sessions").await.expect(200);
     let me = client.get("/auth/me").await.expect(200);
     Things {
@@ -29,7 +32,10 @@ async fn things(client: &Client) -> Things {
         message,
         run,
         todo: todo["id"].as_i64().unwrap(),
-        session: sessions["sessions"][0]["session_id"].as_str().unwrap().to_owned(),
+        session: sessions["sessions"][0]["session_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
         user: me["id"].as_i64().unwrap(),
     }
 }
@@ -86,7 +92,11 @@ async fn call(client: &Client, op: &Operation, path: &str) -> (u16, Value) {
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
     let method: Method = op.method.parse().unwrap();
-    let text = if op.method == "GET" { String::new() } else { body(op).to_string() };
+    let text = if op.method == "GET" {
+        String::new()
+    } else {
+        body(op).to_string()
+    };
     let mut answer = answer(raw(client, method, path, &headers, text).await).await;
     if let Some(body) = answer.body.as_object_mut() {
         body.remove("request_id");
@@ -112,15 +122,29 @@ async fn a_foreign_id_is_answered_like_a_random_one() {
         assert_eq!(foreign, unknown, "{} {}", op.method, op.path);
         assert_eq!(foreign, broken, "{} {}", op.method, op.path);
         if op.path.contains("{message_id}") {
-            let nested = Things { message: theirs.message, ..random() };
-            let nested = Things { conversation: own.conversation.clone(), ..nested };
-            assert_eq!(call(&stranger, op, &path(op, &nested)).await, unknown, "{}", op.path);
+            let nested = Things {
+                message: theirs.message,
+                ..random()
+            };
+            let nested = Things {
+                conversation: own.conversation.clone(),
+                ..nested
+            };
+            assert_eq!(
+                call(&stranger, op, &path(op, &nested)).await,
+                unknown,
+                "{}",
+                op.path
+            );
         }
         tried += 1;
     }
     assert!(tried >= 12, "{tried}");
     // Nothing of the owner's was touched.
-    let run = owner.get(&format!("/chat/runs/{}", theirs.run)).await.expect(200);
+    let run = owner
+        .get(&format!("/chat/runs/{}", theirs.run))
+        .await
+        .expect(200);
     assert_eq!(run["cancel_requested"], false);
     let list = owner.get("/chat/conversations").await.expect(200);
     assert_eq!(list["total"], 2);
@@ -143,7 +167,11 @@ async fn a_body_may_not_name_somebody_elses_things_either() {
         (json!(own), json!(987_654_321)),
     ] {
         let body = json!({ "content": "a", "conversation_id": conversation, "parent_id": parent });
-        assert_eq!(stranger.send(body.clone()).await.expect(404)["code"], "not_found", "{body}");
+        assert_eq!(
+            stranger.send(body.clone()).await.expect(404)["code"],
+            "not_found",
+            "{body}"
+        );
     }
     let sync = |watch: String| {
         let stranger = stranger.clone();
@@ -165,8 +193,7 @@ async fn frames_ask_for_the_owner_as_well() {
         let (conversation, run) = (things.conversation.as_str(), things.run.as_str());
         let id = uuid().to_string();
         let message = json!({ "content": "a", "client_message_id": id });
-        let approval =
-            json!({ "approval_id": run, "decision": "approve", "arguments_hash": "x" });
+        let approval = json!({ "approval_id": run, "decision": "approve", "arguments_hash": "x" });
         let frames = [
             ("message", Some(conversation), message),
             ("watch", Some(conversation), json!({})),
@@ -212,7 +239,12 @@ async fn nobody_gets_in_without_a_login() {
         }
         for client in [&anonymous, &wrong] {
             let (status, body) = call(client, op, &path(op, &theirs)).await;
-            assert_eq!((status, &body["code"]), (401, &json!("unauthenticated")), "{}", op.path);
+            assert_eq!(
+                (status, &body["code"]),
+                (401, &json!("unauthenticated")),
+                "{}",
+                op.path
+            );
         }
     }
 }
@@ -222,15 +254,28 @@ async fn users_are_no_admins_and_demoted_admins_neither() {
     let app = TestApp::start().await;
     let admin = app.user().await;
     let user = app.user().await;
-    let id = user.get("/auth/me").await.expect(200)["id"].as_i64().unwrap();
+    let id = user.get("/auth/me").await.expect(200)["id"]
+        .as_i64()
+        .unwrap();
     let mine = things(&user).await;
     for op in OPERATIONS.iter().filter(|op| op.access == Access::Admin) {
         let (status, body) = call(&user, op, &path(op, &mine)).await;
-        assert_eq!((status, &body["code"]), (403, &json!("forbidden")), "{}", op.path);
+        assert_eq!(
+            (status, &body["code"]),
+            (403, &json!("forbidden")),
+            "{}",
+            op.path
+        );
     }
     let user_path = format!("/admin/users/{id}");
-    admin.patch(&user_path, json!({ "role": "admin" })).await.expect(200);
+    admin
+        .patch(&user_path, json!({ "role": "admin" }))
+        .await
+        .expect(200);
     user.get("/admin/users").await.expect(200);
-    admin.patch(&user_path, json!({ "role": "user" })).await.expect(200);
+    admin
+        .patch(&user_path, json!({ "role": "user" }))
+        .await
+        .expect(200);
     user.get("/admin/users").await.expect(403);
 }

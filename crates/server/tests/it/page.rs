@@ -17,7 +17,11 @@ async fn paths_of_the_page_answer_alike() {
     } else {
         assert!(body.contains("make run"), "{body}");
     }
-    for path in ["/c/018f0000-0000-7000-8000-000000000000", "/login", "/settings"] {
+    for path in [
+        "/c/018f0000-0000-7000-8000-000000000000",
+        "/login",
+        "/settings",
+    ] {
         let other = raw(&client, Method::GET, path, &[], "").await;
         assert_eq!(other.text().await.unwrap(), body, "{path}");
     }
@@ -32,7 +36,11 @@ async fn a_page_that_is_known_is_not_sent_again() {
     let app = TestApp::start().await;
     let client = app.client();
     let root = raw(&client, Method::GET, "/", &[], "").await;
-    let Some(tag) = root.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned()) else {
+    let Some(tag) = root
+        .headers()
+        .get("etag")
+        .map(|tag| tag.to_str().unwrap().to_owned())
+    else {
         // Not built into this binary.
         return;
     };

@@ -21,35 +21,53 @@ async fn start(router: Router, header_read: Duration) -> Server {
     let address = listener.local_addr().unwrap();
     let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
     let stop = shutdown.clone();
-    let timeouts = Timeouts { header_read, grace: Duration::from_secs(5) };
+    let timeouts = Timeouts {
+        header_read,
+        grace: Duration::from_secs(5),
+    };
     tasks.spawn(async move { serve_with(listener, router, stop, timeouts).await.unwrap() });
-    Server { address, shutdown, tasks }
+    Server {
+        address,
+        shutdown,
+        tasks,
+    }
 }
 
 #[tokio::test]
 async fn headers_that_never_end_end_the_connection() {
     let server = start(Router::new(), Duration::from_millis(200)).await;
     let mut slow = TcpStream::connect(server.address).await.unwrap();
-    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(10), slow.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the connection is still open");
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(10), idle.read_to_end(&mut answer)).await;
-    assert!(ended.is_ok(), "a connection without a request is still open");
+    assert!(
+        ended.is_ok(),
+        "a connection without a request is still open"
+    );
 }
 
 #[tokio::test]
 async fn headers_have_a_size() {
     let server = start(Router::new(), Duration::from_secs(10)).await;
     let mut large = TcpStream::connect(server.address).await.unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(200 * 1024));
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "a".repeat(200 * 1024)
+    );
     // The server may close while this is still being written.
     let _ = large.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = large.read_to_end(&mut answer).await;
     let text = String::from_utf8_lossy(&answer);
-    assert!(text.is_empty() || text.starts_with("HTTP/1.1 431"), "{text}");
+    assert!(
+        text.is_empty() || text.starts_with("HTTP/1.1 431"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -66,13 +84,19 @@ async fn an_answer_in_progress_is_finished_before_the_server_stops() {
     );
     let server = start(router, Duration::from_secs(10)).await;
     let mut client = TcpStream::connect(server.address).await.unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
     begun.cancelled().await;
     server.shutdown.cancel();
     gate.cancel();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
+        "{answer}"
+    );
     server.tasks.close();
     server.tasks.wait().await;
 }

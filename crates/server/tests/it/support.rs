@@ -32,7 +32,10 @@ impl ModelCatalog for NoModels {
     }
 
     fn model(&self, _: Option<&str>) -> Result<Arc<dyn Model>, ModelError> {
-        Err(ModelError::new(ModelErrorKind::NotConfigured, "There is no model."))
+        Err(ModelError::new(
+            ModelErrorKind::NotConfigured,
+            "There is no model.",
+        ))
     }
 }
 
@@ -74,9 +77,14 @@ pub async fn second(app: &TestApp, change: impl FnOnce(&mut ServerConfig)) -> Se
     );
     let shutdown = CancellationToken::new();
     tracker.spawn(async move {
-        server::serve(listener, server::router(state), shutdown).await.unwrap();
+        server::serve(listener, server::router(state), shutdown)
+            .await
+            .unwrap();
     });
-    Second { client: Client::new(&format!("http://{listen}")), drain }
+    Second {
+        client: Client::new(&format!("http://{listen}")),
+        drain,
+    }
 }
 
 /// A request with headers of the test's choice. `path` is whole.
@@ -88,7 +96,9 @@ pub async fn raw(
     body: impl Into<reqwest::Body>,
 ) -> reqwest::Response {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut request = http.request(method, format!("{}{path}", client.base())).body(body);
+    let mut request = http
+        .request(method, format!("{}{path}", client.base()))
+        .body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -99,19 +109,30 @@ pub async fn answer(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, headers, body }
+    Answer {
+        status,
+        headers,
+        body,
+    }
 }
 
 /// Sends without waiting. Answers conversation and run.
 pub async fn begin(client: &Client, content: &str) -> (String, String) {
-    let sent = client.try_send_async(&json!({ "content": content })).await.unwrap().expect(202);
+    let sent = client
+        .try_send_async(&json!({ "content": content }))
+        .await
+        .unwrap()
+        .expect(202);
     let text = |key: &str| sent[key].as_str().unwrap().to_owned();
     (text("conversation_id"), text("run_id"))
 }
 
 /// A conversation with one answered message. Answers its id and the answer's.
 pub async fn answered(client: &Client) -> (String, i64) {
-    let sent = client.send(json!({ "content": "Hello [[script: tokens=2]]" })).await.expect(200);
+    let sent = client
+        .send(json!({ "content": "Hello [[script: tokens=2]]" }))
+        .await
+        .expect(200);
     let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
     (conversation, sent["ai_message"]["id"].as_i64().unwrap())
 }
@@ -122,6 +143,9 @@ pub fn uuid() -> Uuid {
 
 /// Until the run has ended.
 pub async fn finished(client: &Client, run: &str) {
-    let mut events = client.try_events(&format!("/chat/runs/{run}/events")).await.unwrap();
+    let mut events = client
+        .try_events(&format!("/chat/runs/{run}/events"))
+        .await
+        .unwrap();
     while events.next().await.is_some() {}
 }

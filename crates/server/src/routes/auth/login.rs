@@ -7,8 +7,8 @@ use axum::response::Response;
 use domain::user::normalize_email;
 use domain::{Session, SessionId, UserId, limits};
 
-use super::{audit, require_own_page, verify};
-use crate::auth::{issue, password};
+use super::{audit, verify};
+use crate::auth::{OwnPage, issue, password};
 use crate::error::Problem;
 use crate::extract::{Check, Json, Peer};
 use crate::limits::{EMAIL_CHARS, USER_AGENT_CHARS};
@@ -25,12 +25,12 @@ const FIRST_GENERATION: i64 = 1;
     responses((status = 200, body = TokenResponse, description = "A pair of tokens"))
 )]
 pub(super) async fn create(
+    _: OwnPage,
     State(state): State<AppState>,
     Peer(peer): Peer,
     headers: HeaderMap,
     Json(body): Json<LoginRequest>,
 ) -> Result<Response, Problem> {
-    require_own_page(&state, &headers)?;
     let email = normalize_email(&body.email);
     let mut check = Check::default();
     // SQL text with NUL is an error of the database, and no address has one.

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use domain::{SessionId, Signal, StoreError, UserId};
 
-use super::{audit, require_own_page};
+use super::audit;
 use crate::auth::extractor::bearer;
-use crate::auth::{Account, cookie};
+use crate::auth::{Account, cookie, require_own_page};
 use crate::error::Problem;
 use crate::extract::OptionalJson;
 use crate::state::AppState;

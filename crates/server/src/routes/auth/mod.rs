@@ -8,7 +8,6 @@ mod refresh;
 mod register;
 mod sessions;
 
-use axum::http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,7 +16,6 @@ use crate::error::Problem;
 use crate::extract::Check;
 use crate::limits::{EMAIL_CHARS, NAME_CHARS, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS};
 use crate::state::AppState;
-use crate::ws::{cross_site, origin};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -30,15 +28,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(password::change))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::delete))
-}
-
-/// What identifies itself by a password or a cookie must come from our own page, or no page at all.
-pub(super) fn require_own_page(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
-    if origin::same_origin(&state.config, headers) {
-        Ok(())
-    } else {
-        Err(cross_site())
-    }
 }
 
 pub(super) fn check_email(check: &mut Check, email: &str) {

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use domain::{Rotation, Signal};
 
-use super::{audit, require_own_page};
-use crate::auth::{cookie, issue};
+use super::audit;
+use crate::auth::{cookie, issue, require_own_page};
 use crate::error::Problem;
 use crate::extract::OptionalJson;
 use crate::state::AppState;

@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use domain::UserRole;
 use domain::store::Admission;
 use domain::user::{NewUser, normalize_email};
 use secrecy::ExposeSecret;
 
-use super::{audit, check_email, check_name, check_password, hash, require_own_page};
-use crate::auth::same_secret;
+use super::{audit, check_email, check_name, check_password, hash};
+use crate::auth::{OwnPage, same_secret};
 use crate::error::Problem;
 use crate::extract::{Check, Json, Peer};
 use crate::routes::meta::has_users;
@@ -24,12 +24,11 @@ use crate::wire::account::{RegisterRequest, UserResponse};
     responses((status = 201, body = UserResponse, description = "The account"))
 )]
 pub(super) async fn create(
+    _: OwnPage,
     State(state): State<AppState>,
     Peer(peer): Peer,
-    headers: HeaderMap,
     Json(body): Json<RegisterRequest>,
 ) -> Result<(StatusCode, axum::Json<UserResponse>), Problem> {
-    require_own_page(&state, &headers)?;
     let mut check = Check::default();
     check_email(&mut check, &body.email);
     check_name(&mut check, &body.full_name);

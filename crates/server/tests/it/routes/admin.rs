@@ -9,8 +9,14 @@ async fn an_admin_adds_lists_and_disables_accounts() {
     let body = json!({ "email": " New@Example.org ", "password": PASSWORD, "full_name": "New" });
     let added = admin.post("/admin/users", body.clone()).await.expect(201);
     assert_eq!(added["email"], "new@example.org");
-    assert_eq!((&added["role"], &added["disabled"]), (&json!("user"), &json!(false)));
-    assert_eq!(admin.post("/admin/users", body).await.expect(409)["code"], "email_taken");
+    assert_eq!(
+        (&added["role"], &added["disabled"]),
+        (&json!("user"), &json!(false))
+    );
+    assert_eq!(
+        admin.post("/admin/users", body).await.expect(409)["code"],
+        "email_taken"
+    );
     let users = admin.get("/admin/users").await.expect(200);
     assert_eq!(users["users"].as_array().unwrap().len(), 2);
 
@@ -19,7 +25,10 @@ async fn an_admin_adds_lists_and_disables_accounts() {
     let mut socket = client.socket(None, &[]).await;
     socket.frame("connection").await;
     let path = format!("/admin/users/{}", added["id"]);
-    let disabled = admin.patch(&path, json!({ "disabled": true })).await.expect(200);
+    let disabled = admin
+        .patch(&path, json!({ "disabled": true }))
+        .await
+        .expect(200);
     assert_eq!(disabled["disabled"], true);
     client.get("/auth/me").await.expect(401);
     let refused = client.try_login("new@example.org").await.unwrap();
@@ -28,7 +37,10 @@ async fn an_admin_adds_lists_and_disables_accounts() {
         socket.next().await,
         testkit::Incoming::Closed(Some((4401, "session_ended".to_owned())))
     );
-    admin.patch(&path, json!({ "disabled": false })).await.expect(200);
+    admin
+        .patch(&path, json!({ "disabled": false }))
+        .await
+        .expect(200);
     client.login("new@example.org").await;
 }
 
@@ -49,6 +61,12 @@ async fn the_last_admin_stays() {
         .await
         .unwrap();
     assert_eq!(refused.status(), 409);
-    admin.patch("/admin/users/424242", json!({ "disabled": true })).await.expect(404);
-    admin.patch("/admin/users/x", json!({ "disabled": true })).await.expect(404);
+    admin
+        .patch("/admin/users/424242", json!({ "disabled": true }))
+        .await
+        .expect(404);
+    admin
+        .patch("/admin/users/x", json!({ "disabled": true }))
+        .await
+        .expect(404);
 }

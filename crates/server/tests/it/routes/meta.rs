@@ -21,8 +21,17 @@ async fn the_page_learns_what_it_needs_before_anybody_signs_in() {
             "password_reset_command": "rejoinder user passwd EMAIL",
         })
     };
-    assert_eq!(closed.client.get("/meta").await.expect(200), meta(true, true));
+    assert_eq!(
+        closed.client.get("/meta").await.expect(200),
+        meta(true, true)
+    );
     app.user().await;
-    assert_eq!(closed.client.get("/meta").await.expect(200), meta(false, false));
-    assert_eq!(app.client().get("/meta").await.expect(200)["registration"], "open");
+    assert_eq!(
+        closed.client.get("/meta").await.expect(200),
+        meta(false, false)
+    );
+    assert_eq!(
+        app.client().get("/meta").await.expect(200)["registration"],
+        "open"
+    );
 }

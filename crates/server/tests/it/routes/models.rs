@@ -18,7 +18,11 @@ async fn tools_are_listed_with_their_class() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let tools = user.get("/tools").await.expect(200);
-    let todo = tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "todo_add");
+    let todo = tools["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|tool| tool["name"] == "todo_add");
     let todo = todo.unwrap();
     assert_eq!(todo["class"], "transactional");
     assert_eq!(todo["policy"], "allow");

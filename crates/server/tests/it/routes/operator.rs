@@ -59,7 +59,17 @@ async fn documentation_can_be_switched_off() {
     let app = TestApp::start().await;
     let second = second(&app, |config| config.docs = false).await;
     for path in ["/docs", "/openapi.json"] {
-        assert_eq!(raw(&app.client(), Method::GET, path, &[], "").await.status(), 200);
-        assert_eq!(raw(&second.client, Method::GET, path, &[], "").await.status(), 404);
+        assert_eq!(
+            raw(&app.client(), Method::GET, path, &[], "")
+                .await
+                .status(),
+            200
+        );
+        assert_eq!(
+            raw(&second.client, Method::GET, path, &[], "")
+                .await
+                .status(),
+            404
+        );
     }
 }

@@ -13,10 +13,18 @@ async fn a_todo_is_added_changed_and_removed() {
     let changed = user.patch(&path, json!({ "done": true })).await.expect(200);
     assert_eq!(changed["due_at"], added["due_at"]);
     assert_eq!(changed["done"], true);
-    let changed = user.patch(&path, json!({ "due_at": null, "title": "oat milk" })).await;
+    let changed = user
+        .patch(&path, json!({ "due_at": null, "title": "oat milk" }))
+        .await;
     let changed = changed.expect(200);
-    assert_eq!((&changed["due_at"], &changed["title"]), (&json!(null), &json!("oat milk")));
-    assert_eq!(user.get("/todos").await.expect(200)["todos"], json!([changed]));
+    assert_eq!(
+        (&changed["due_at"], &changed["title"]),
+        (&json!(null), &json!("oat milk"))
+    );
+    assert_eq!(
+        user.get("/todos").await.expect(200)["todos"],
+        json!([changed])
+    );
     user.delete(&path).await.expect(204);
     user.delete(&path).await.expect(404);
     assert_eq!(user.get("/todos").await.expect(200)["todos"], json!([]));
@@ -44,10 +52,15 @@ async fn todos_are_live_on_every_device() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
-    let todo = user.post("/todos", json!({ "title": "milk" })).await.expect(201);
+    let todo = user
+        .post("/todos", json!({ "title": "milk" }))
+        .await
+        .expect(201);
     let frame = socket.frame("todo").await;
     assert_eq!(frame["data"], todo);
-    user.delete(&format!("/todos/{}", todo["id"])).await.expect(204);
+    user.delete(&format!("/todos/{}", todo["id"]))
+        .await
+        .expect(204);
     let gone = socket.until(|frame| frame["data"]["deleted"] == true).await;
     assert_eq!(gone["data"], json!({ "id": todo["id"], "deleted": true }));
 }

@@ -19,9 +19,7 @@ async fn a_login_answers_a_pair_of_tokens_and_a_cookie() {
     let refresh = body["refresh_token"].as_str().unwrap();
     assert_eq!(
         cookie,
-        format!(
-            "rejoinder-refresh={refresh}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict"
-        )
+        format!("rejoinder-refresh={refresh}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict")
     );
     let client = app.client();
     client.set_token(Some(refresh.to_owned()));
@@ -38,7 +36,10 @@ async fn with_tls_the_cookie_is_bound_to_the_host() {
     .await;
     let login = tls.client.try_login("user0@example.org").await.unwrap();
     let cookie = login.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-rejoinder-refresh=rj1."), "{cookie}");
+    assert!(
+        cookie.starts_with("__Host-rejoinder-refresh=rj1."),
+        "{cookie}"
+    );
     assert!(cookie.ends_with("; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict; Secure"));
 }
 

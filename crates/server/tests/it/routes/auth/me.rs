@@ -9,13 +9,25 @@ use crate::support::answered;
 async fn a_name_can_be_changed_and_a_role_cannot() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let changed = user.patch("/auth/me", json!({ "full_name": " Ada " })).await.expect(200);
+    let changed = user
+        .patch("/auth/me", json!({ "full_name": " Ada " }))
+        .await
+        .expect(200);
     assert_eq!(changed["full_name"], "Ada");
     assert_eq!(user.get("/auth/me").await.expect(200), changed);
-    for body in [json!({ "full_name": "" }), json!({ "role": "admin" }), json!({ "id": 7 })] {
+    for body in [
+        json!({ "full_name": "" }),
+        json!({ "role": "admin" }),
+        json!({ "id": 7 }),
+    ] {
         user.patch("/auth/me", body).await.expect(422);
     }
-    assert_eq!(user.patch("/auth/me", json!({ "full_name": null })).await.expect(200), changed);
+    assert_eq!(
+        user.patch("/auth/me", json!({ "full_name": null }))
+            .await
+            .expect(200),
+        changed
+    );
 }
 
 #[tokio::test]
@@ -27,15 +39,23 @@ async fn a_deleted_account_is_gone_and_its_sockets_are_told() {
     let mut socket = user.socket(None, &[]).await;
     socket.frame("connection").await;
     let delete = |password: &str| {
-        user.request(Method::DELETE, "/auth/me").json(&json!({ "password": password })).send()
+        user.request(Method::DELETE, "/auth/me")
+            .json(&json!({ "password": password }))
+            .send()
     };
     assert_eq!(delete("wrong password").await.unwrap().status(), 422);
     assert_eq!(delete(PASSWORD).await.unwrap().status(), 204);
     let closed = Incoming::Closed(Some((4409, "account_deleted".to_owned())));
     assert_eq!(socket.next().await, closed);
     user.get("/auth/me").await.expect(401);
-    user.try_login("user1@example.org").await.unwrap().expect(401);
+    user.try_login("user1@example.org")
+        .await
+        .unwrap()
+        .expect(401);
     // The address is free again, for an account that has nothing.
     user.register("user1@example.org").await;
-    assert_eq!(user.get("/chat/conversations").await.expect(200)["total"], 0);
+    assert_eq!(
+        user.get("/chat/conversations").await.expect(200)["total"],
+        0
+    );
 }

@@ -15,7 +15,10 @@ async fn login(app: &TestApp) -> (Client, String) {
 }
 
 async fn refresh(client: &Client, token: &str) -> Answer {
-    client.anonymous().post("/auth/refresh", json!({ "refresh_token": token })).await
+    client
+        .anonymous()
+        .post("/auth/refresh", json!({ "refresh_token": token }))
+        .await
 }
 
 fn token(body: &Value) -> String {
@@ -25,7 +28,10 @@ fn token(body: &Value) -> String {
 #[tokio::test]
 async fn a_refresh_token_is_replaced_and_its_predecessor_forgiven_once() {
     let clock = FakeClock::default();
-    let options = Options { clock: Arc::new(clock.clone()), ..Options::default() };
+    let options = Options {
+        clock: Arc::new(clock.clone()),
+        ..Options::default()
+    };
     let app = TestApp::with(TestDatabase::sqlite(), options).await;
     let (client, first) = login(&app).await;
     let second = token(&refresh(&client, &first).await.expect(200));
@@ -64,10 +70,23 @@ async fn nothing_else_is_a_refresh_token() {
     let further = first.replacen(".1.", ".2.", 1);
     for bad in ["", "x", access.as_str(), bent.as_str(), further.as_str()] {
         let refused = refresh(&client, bad).await;
-        assert!(refused.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
-        assert_eq!(refused.expect(401)["code"], "invalid_refresh_token", "{bad}");
+        assert!(
+            refused.headers["set-cookie"]
+                .to_str()
+                .unwrap()
+                .contains("Max-Age=0")
+        );
+        assert_eq!(
+            refused.expect(401)["code"],
+            "invalid_refresh_token",
+            "{bad}"
+        );
     }
-    client.anonymous().post("/auth/refresh", json!({})).await.expect(401);
+    client
+        .anonymous()
+        .post("/auth/refresh", json!({}))
+        .await
+        .expect(401);
 }
 
 #[tokio::test]
@@ -92,7 +111,10 @@ async fn the_cookie_refreshes_our_own_page_only() {
         let refused = post(vec![(name, value.to_owned())]).await;
         assert_eq!(refused.expect(403)["code"], "cross_site", "{name}: {value}");
     }
-    let own = vec![("origin", app.url.clone()), ("sec-fetch-site", "same-origin".to_owned())];
+    let own = vec![
+        ("origin", app.url.clone()),
+        ("sec-fetch-site", "same-origin".to_owned()),
+    ];
     let body = post(own).await.expect(200);
     assert_ne!(token(&body), first);
 }

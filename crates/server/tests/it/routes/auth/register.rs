@@ -9,7 +9,10 @@ use crate::support::{answer, raw, second};
 async fn the_first_account_is_admin_and_the_next_is_not() {
     let app = TestApp::start().await;
     let first = app.client().register("first@example.org").await;
-    assert_eq!((&first["role"], &first["email"]), (&json!("admin"), &json!("first@example.org")));
+    assert_eq!(
+        (&first["role"], &first["email"]),
+        (&json!("admin"), &json!("first@example.org"))
+    );
     let second = app.client().register("second@example.org").await;
     assert_eq!(second["role"], "user");
     let mut keys: Vec<_> = first.as_object().unwrap().keys().cloned().collect();
@@ -22,7 +25,11 @@ async fn after_the_first_account_registration_is_closed() {
     let app = TestApp::start().await;
     let closed = second(&app, |_| {}).await;
     let body = |email: &str| json!({ "email": email, "password": PASSWORD, "full_name": "A" });
-    let first = closed.client.post("/auth/register", body("a@b")).await.expect(201);
+    let first = closed
+        .client
+        .post("/auth/register", body("a@b"))
+        .await
+        .expect(201);
     assert_eq!(first["role"], "admin");
     let refused = closed.client.post("/auth/register", body("c@d")).await;
     assert_eq!(refused.expect(409)["code"], "registration_closed");
@@ -51,16 +58,23 @@ async fn a_setup_code_is_asked_of_the_first_account_only() {
         config.registration = server::Registration::Open;
     })
     .await;
-    let body = |email: &str, code: Option<&str>| {
-        json!({ "email": email, "password": PASSWORD, "full_name": "A", "setup_code": code })
-    };
+    let body = |email: &str, code: Option<&str>| json!({ "email": email, "password": PASSWORD, "full_name": "A", "setup_code": code });
     for code in [None, Some(""), Some("1234"), Some("1234-5679")] {
-        let refused = guarded.client.post("/auth/register", body("a@b", code)).await;
+        let refused = guarded
+            .client
+            .post("/auth/register", body("a@b", code))
+            .await;
         assert_eq!(refused.expect(403)["code"], "setup_code", "{code:?}");
     }
     let client = &guarded.client;
-    client.post("/auth/register", body("a@b", Some("1234-5678"))).await.expect(201);
-    client.post("/auth/register", body("c@d", None)).await.expect(201);
+    client
+        .post("/auth/register", body("a@b", Some("1234-5678")))
+        .await
+        .expect(201);
+    client
+        .post("/auth/register", body("c@d", None))
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
@@ -97,7 +111,10 @@ async fn another_sites_page_makes_no_account() {
         for path in ["/api/v1/auth/register", "/api/v1/auth/login"] {
             let headers = [("content-type", "application/json"), header];
             let refused = raw(&client, reqwest::Method::POST, path, &headers, body.clone());
-            assert_eq!(answer(refused.await).await.expect(403)["code"], "cross_site");
+            assert_eq!(
+                answer(refused.await).await.expect(403)["code"],
+                "cross_site"
+            );
         }
     }
 }

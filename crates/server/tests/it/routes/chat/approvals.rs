@@ -7,7 +7,10 @@ use crate::support::uuid;
 async fn without_approvals_there_is_nothing_to_decide() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    assert_eq!(user.get("/chat/approvals").await.expect(200), json!({ "approvals": [] }));
+    assert_eq!(
+        user.get("/chat/approvals").await.expect(200),
+        json!({ "approvals": [] })
+    );
     let path = format!("/chat/approvals/{}", uuid());
     let body = json!({ "decision": "approve", "arguments_hash": "x" });
     user.post(&path, body).await.expect(404);

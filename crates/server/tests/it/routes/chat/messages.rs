@@ -33,14 +33,32 @@ async fn a_send_answers_both_messages() {
     assert_eq!(reply["revision"], 1);
     assert_eq!(reply["offsets"]["text"], scripted_text(3).len());
     assert_eq!(reply["siblings"], json!([reply["id"]]));
-    let mut keys: Vec<_> = reply.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut keys: Vec<_> = reply
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     assert_eq!(
         keys,
         [
-            "additional_data", "client_message_id", "content", "conversation_id", "id",
-            "message_type", "offsets", "parent_id", "revision", "role", "run_id", "siblings",
-            "status", "timestamp", "tool_name", "tool_success",
+            "additional_data",
+            "client_message_id",
+            "content",
+            "conversation_id",
+            "id",
+            "message_type",
+            "offsets",
+            "parent_id",
+            "revision",
+            "role",
+            "run_id",
+            "siblings",
+            "status",
+            "timestamp",
+            "tool_name",
+            "tool_success",
         ]
     );
 }
@@ -49,15 +67,26 @@ async fn a_send_answers_both_messages() {
 async fn a_second_message_continues_the_conversation() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let first = user.send(json!({ "content": "One [[script: tokens=1]]" })).await.expect(200);
+    let first = user
+        .send(json!({ "content": "One [[script: tokens=1]]" }))
+        .await
+        .expect(200);
     let body = json!({
         "content": "Two [[script: tokens=1]]", "conversation_id": first["conversation_id"],
     });
     let second = user.send(body).await.expect(200);
     assert_eq!(second["conversation_id"], first["conversation_id"]);
-    assert_eq!(second["user_message"]["parent_id"], first["ai_message"]["id"]);
+    assert_eq!(
+        second["user_message"]["parent_id"],
+        first["ai_message"]["id"]
+    );
     let last = app.model.answers().last().unwrap().body["messages"].clone();
-    let heard: Vec<_> = last.as_array().unwrap().iter().map(|m| m["role"].clone()).collect();
+    let heard: Vec<_> = last
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["role"].clone())
+        .collect();
     assert_eq!(heard, ["system", "user", "assistant", "user"]);
 }
 
@@ -78,7 +107,10 @@ async fn a_failing_model_is_an_answer_that_failed() {
 
 #[tokio::test]
 async fn a_long_answer_is_still_going_when_the_waiting_ends() {
-    let options = Options { send_wait: Duration::from_millis(300), ..Options::default() };
+    let options = Options {
+        send_wait: Duration::from_millis(300),
+        ..Options::default()
+    };
     let app = TestApp::with(TestDatabase::sqlite(), options).await;
     let user = app.user().await;
     let body = json!({ "content": "Long [[script: tokens=9 gate=hold@4]]" });
@@ -86,7 +118,9 @@ async fn a_long_answer_is_still_going_when_the_waiting_ends() {
     assert_eq!(sent["ai_message"]["status"], "streaming");
     app.model.gate("hold").open();
     crate::support::finished(&user, sent["run_id"].as_str().unwrap()).await;
-    let messages = user.messages(sent["conversation_id"].as_str().unwrap()).await;
+    let messages = user
+        .messages(sent["conversation_id"].as_str().unwrap())
+        .await;
     assert_eq!(messages[1]["content"], scripted_text(9));
 }
 
@@ -98,7 +132,12 @@ async fn respond_async_answers_at_once() {
     let accepted = user.try_send_async(&body).await.unwrap();
     assert_eq!(accepted.headers["preference-applied"], "respond-async");
     let accepted = accepted.expect(202);
-    let mut keys: Vec<_> = accepted.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut keys: Vec<_> = accepted
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     assert_eq!(keys, ["conversation_id", "run_id", "user_message"]);
     app.model.gate("hold").open();
@@ -120,7 +159,10 @@ async fn leaving_stops_nothing() {
     app.model.gate("hold").open();
     let again = user.send(body).await.expect(200);
     assert_eq!(again["ai_message"]["content"], scripted_text(3));
-    assert_eq!(user.get("/chat/conversations").await.expect(200)["total"], 1);
+    assert_eq!(
+        user.get("/chat/conversations").await.expect(200)["total"],
+        1
+    );
 }
 
 async fn events(client: &Client, body: &Value) -> Vec<Value> {
@@ -152,9 +194,19 @@ async fn a_send_can_be_streamed_and_attached_to_again() {
             read.take(frame).unwrap();
         }
         let last = frames.last().unwrap();
-        assert_eq!((&last["type"], &last["data"]["state"]), (&json!("run"), &json!("completed")));
-        let texts: Vec<_> = read.messages.values().map(|message| message.text.clone()).collect();
-        assert!(texts.contains(&scripted_text(6)), "round {round}: {texts:?}");
+        assert_eq!(
+            (&last["type"], &last["data"]["state"]),
+            (&json!("run"), &json!("completed"))
+        );
+        let texts: Vec<_> = read
+            .messages
+            .values()
+            .map(|message| message.text.clone())
+            .collect();
+        assert!(
+            texts.contains(&scripted_text(6)),
+            "round {round}: {texts:?}"
+        );
     }
 }
 
@@ -179,10 +231,15 @@ async fn the_same_key_is_the_same_message_in_any_form() {
 
     let mut other = body.clone();
     other["content"] = json!("Something else");
-    assert_eq!(user.send(other).await.expect(409)["code"], "idempotency_key_reused");
+    assert_eq!(
+        user.send(other).await.expect(409)["code"],
+        "idempotency_key_reused"
+    );
 
     let conversation = accepted["conversation_id"].as_str().unwrap();
-    user.delete(&format!("/chat/conversations/{conversation}")).await.expect(200);
+    user.delete(&format!("/chat/conversations/{conversation}"))
+        .await
+        .expect(200);
     assert_eq!(user.send(body.clone()).await.expect(410)["code"], "gone");
     // Keys are per user.
     app.user().await.send(body).await.expect(200);
@@ -235,7 +292,10 @@ async fn what_is_wrong_with_a_message_is_named() {
         (json!({ "content": " \n\t" }), "/content"),
         (json!({ "content": "é".repeat(10_001) }), "/content"),
         (json!({ "content": "a\0b" }), "/content"),
-        (json!({ "client_message_id": "not-a-uuid" }), "/client_message_id"),
+        (
+            json!({ "client_message_id": "not-a-uuid" }),
+            "/client_message_id",
+        ),
         (json!({ "model": "openai/unheard-of/x\0" }), "/model"),
         (json!({ "model": "nobody/nothing" }), "/model"),
         (json!({ "agent_id": "x" }), "/agent_id"),
@@ -246,7 +306,9 @@ async fn what_is_wrong_with_a_message_is_named() {
         (json!({ "parent_id": "x" }), "/parent_id"),
     ] {
         let mut body = json!({ "content": "Hi" });
-        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         let refused = user.send(body).await.expect(422);
         assert_eq!(refused["code"], "validation");
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{change:.80}");
@@ -257,7 +319,10 @@ async fn what_is_wrong_with_a_message_is_named() {
 
 #[tokio::test]
 async fn sending_has_a_rate() {
-    let options = Options { send_rate_per_minute: 2, ..Options::default() };
+    let options = Options {
+        send_rate_per_minute: 2,
+        ..Options::default()
+    };
     let app = TestApp::with(TestDatabase::sqlite(), options).await;
     let user = app.user().await;
     let body = json!({ "content": "Hi [[script: tokens=1]]" });

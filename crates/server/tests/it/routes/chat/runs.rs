@@ -19,7 +19,10 @@ async fn a_run_is_shown_and_stopped() {
     let (conversation, run) = begin(&user, "Hold [[script: tokens=5 gate=hold@2]]").await;
     app.model.gate("hold").reached(1).await;
     let shown = user.get(&format!("/chat/runs/{run}")).await.expect(200);
-    assert_eq!((&shown["run_id"], &shown["state"]), (&json!(run), &json!("running")));
+    assert_eq!(
+        (&shown["run_id"], &shown["state"]),
+        (&json!(run), &json!("running"))
+    );
     assert_eq!(shown["conversation_id"], conversation);
     let cancel = format!("/chat/runs/{run}/cancel");
     let stopped = user.post(&cancel, json!({})).await.expect(200);
@@ -39,7 +42,10 @@ async fn a_late_reader_gets_the_text_and_the_end() {
     let (_, run) = begin(&user, "Done [[script: tokens=4]]").await;
     finished(&user, &run).await;
     let frames = read(&user, &format!("/chat/runs/{run}/events")).await;
-    let kinds: Vec<_> = frames.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = frames
+        .iter()
+        .map(|frame| frame["type"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["message", "message", "run"]);
     assert_eq!(frames[1]["data"]["content"], scripted_text(4));
     assert_eq!(frames[2]["data"]["state"], "completed");
@@ -73,7 +79,11 @@ async fn a_stream_that_was_cut_goes_on_after_its_last_event() {
     for frame in read(&user, &path).await {
         read_so_far.take(&frame).unwrap();
     }
-    let texts: Vec<_> = read_so_far.messages.values().map(|m| m.text.clone()).collect();
+    let texts: Vec<_> = read_so_far
+        .messages
+        .values()
+        .map(|m| m.text.clone())
+        .collect();
     assert!(texts.contains(&scripted_text(8)), "{texts:?}");
 }
 
@@ -86,8 +96,16 @@ async fn a_position_that_means_nothing_is_reset() {
     for cursor in ["x", "ffff-1", "1-ffffff"] {
         let frames = read(&user, &format!("/chat/runs/{run}/events?after={cursor}")).await;
         assert_eq!(frames[0]["type"], "reset", "{cursor}");
-        assert_eq!(frames.last().unwrap()["data"]["state"], "completed", "{cursor}");
-        assert!(frames.iter().any(|frame| frame["data"]["content"] == scripted_text(4)));
+        assert_eq!(
+            frames.last().unwrap()["data"]["state"],
+            "completed",
+            "{cursor}"
+        );
+        assert!(
+            frames
+                .iter()
+                .any(|frame| frame["data"]["content"] == scripted_text(4))
+        );
     }
 }
 
@@ -97,12 +115,20 @@ async fn deleting_the_conversation_ends_the_stream() {
     let user = app.user().await;
     let (conversation, run) = begin(&user, "Hold [[script: tokens=4 gate=hold@2]]").await;
     app.model.gate("hold").reached(1).await;
-    let mut stream = user.try_events(&format!("/chat/runs/{run}/events")).await.unwrap();
+    let mut stream = user
+        .try_events(&format!("/chat/runs/{run}/events"))
+        .await
+        .unwrap();
     stream.next().await.unwrap().unwrap();
-    user.delete(&format!("/chat/conversations/{conversation}")).await.expect(200);
+    user.delete(&format!("/chat/conversations/{conversation}"))
+        .await
+        .expect(200);
     let mut last = Value::Null;
     while let Some(event) = stream.next().await {
         last = event.unwrap().data;
     }
-    assert_eq!(last["data"], json!({ "conversation_id": conversation, "deleted": true }));
+    assert_eq!(
+        last["data"],
+        json!({ "conversation_id": conversation, "deleted": true })
+    );
 }

@@ -9,7 +9,10 @@ async fn the_feed_can_be_read_as_events() {
     let user = app.user().await;
     let mut stream = user.try_events("/chat/sync").await.unwrap();
     let ready = stream.next().await.unwrap().unwrap();
-    assert_eq!((ready.event.as_str(), &ready.data["data"]["status"]), ("connection", &json!("ready")));
+    assert_eq!(
+        (ready.event.as_str(), &ready.data["data"]["status"]),
+        ("connection", &json!("ready"))
+    );
     let start = ready.data["data"]["cursor"].as_str().unwrap().to_owned();
     let (conversation, _) = begin(&user, "Hi [[script: tokens=5]]").await;
     let mut last = None;
@@ -33,7 +36,11 @@ async fn the_feed_can_be_read_as_events() {
             break;
         }
     }
-    assert!(read.messages.values().any(|message| message.text == scripted_text(5)));
+    assert!(
+        read.messages
+            .values()
+            .any(|message| message.text == scripted_text(5))
+    );
 }
 
 #[tokio::test]
@@ -41,9 +48,16 @@ async fn a_position_that_means_nothing_is_reset() {
     let app = TestApp::start().await;
     let user = app.user().await;
     for cursor in ["x", "ffff-1", "1-ffffff"] {
-        let mut stream = user.try_events(&format!("/chat/sync?since={cursor}")).await.unwrap();
+        let mut stream = user
+            .try_events(&format!("/chat/sync?since={cursor}"))
+            .await
+            .unwrap();
         stream.next().await.unwrap().unwrap();
-        assert_eq!(stream.next().await.unwrap().unwrap().event, "reset", "{cursor}");
+        assert_eq!(
+            stream.next().await.unwrap().unwrap().event,
+            "reset",
+            "{cursor}"
+        );
     }
 }
 
@@ -51,14 +65,19 @@ async fn a_position_that_means_nothing_is_reset() {
 async fn streams_are_counted() {
     let app = TestApp::start().await;
     let user = app.user().await;
+    user.get(&format!("/chat/sync?watch={}", uuid()))
+        .await
+        .expect(404);
     let mut open = Vec::new();
     for _ in 0..20 {
         let mut stream = user.try_events("/chat/sync").await.unwrap();
         stream.next().await.unwrap().unwrap();
         open.push(stream);
     }
-    assert_eq!(user.get("/chat/sync").await.expect(429)["code"], "too_many_sockets");
-    user.get(&format!("/chat/sync?watch={}", uuid())).await.expect(404);
+    assert_eq!(
+        user.get("/chat/sync").await.expect(429)["code"],
+        "too_many_sockets"
+    );
 }
 
 #[tokio::test]
@@ -69,6 +88,9 @@ async fn signing_out_ends_the_stream() {
     stream.next().await.unwrap().unwrap();
     user.post("/auth/logout", json!({})).await.expect(204);
     let last = stream.next().await.unwrap().unwrap();
-    assert_eq!((last.event.as_str(), &last.data["data"]["code"]), ("error", &json!("unauthenticated")));
+    assert_eq!(
+        (last.event.as_str(), &last.data["data"]["code"]),
+        ("error", &json!("unauthenticated"))
+    );
     assert!(stream.next().await.is_none());
 }

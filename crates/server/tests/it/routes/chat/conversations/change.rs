@@ -7,20 +7,36 @@ use crate::support::{answered, begin};
 async fn a_conversation_is_made_renamed_and_tagged() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let empty = user.request(reqwest::Method::POST, "/chat/conversations").send().await.unwrap();
+    let empty = user
+        .request(reqwest::Method::POST, "/chat/conversations")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(empty.status(), 201);
     let body = json!({ "title": "Plans", "model": "openai/scripted" });
     let made = user.post("/chat/conversations", body).await.expect(201);
-    assert_eq!((&made["title"], &made["model"]), (&json!("Plans"), &json!("openai/scripted")));
-    let path = format!("/chat/conversations/{}", made["conversation_id"].as_str().unwrap());
+    assert_eq!(
+        (&made["title"], &made["model"]),
+        (&json!("Plans"), &json!("openai/scripted"))
+    );
+    let path = format!(
+        "/chat/conversations/{}",
+        made["conversation_id"].as_str().unwrap()
+    );
     let change = json!({ "title": "Better plans", "pinned": true, "tags": ["a", "b"] });
     let changed = user.patch(&path, change).await.expect(200);
     assert_eq!(changed["title"], "Better plans");
     assert_eq!(changed["tags"], json!(["a", "b"]));
     assert_eq!(changed["model"], "openai/scripted");
     assert_eq!(changed["updated_at"], made["updated_at"]);
-    let changed = user.patch(&path, json!({ "model": null })).await.expect(200);
-    assert_eq!((&changed["model"], &changed["pinned"]), (&Value::Null, &json!(true)));
+    let changed = user
+        .patch(&path, json!({ "model": null }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed["model"], &changed["pinned"]),
+        (&Value::Null, &json!(true))
+    );
     assert_eq!(user.patch(&path, json!({})).await.expect(200), changed);
 }
 
@@ -28,8 +44,14 @@ async fn a_conversation_is_made_renamed_and_tagged() {
 async fn what_is_wrong_with_a_change_is_named() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let made = user.post("/chat/conversations", json!({})).await.expect(201);
-    let path = format!("/chat/conversations/{}", made["conversation_id"].as_str().unwrap());
+    let made = user
+        .post("/chat/conversations", json!({}))
+        .await
+        .expect(201);
+    let path = format!(
+        "/chat/conversations/{}",
+        made["conversation_id"].as_str().unwrap()
+    );
     for (body, pointer) in [
         (json!({ "title": "" }), "/title"),
         (json!({ "title": "a\nb" }), "/title"),
@@ -52,9 +74,14 @@ async fn a_rename_is_live() {
     let (id, _) = answered(&user).await;
     let mut socket = user.socket(None, &[]).await;
     let path = format!("/chat/conversations/{id}");
-    user.patch(&path, json!({ "title": "New" })).await.expect(200);
+    user.patch(&path, json!({ "title": "New" }))
+        .await
+        .expect(200);
     let frame = socket.until(|frame| frame["data"]["title"] == "New").await;
-    assert_eq!((&frame["type"], &frame["conversation_id"]), (&json!("conversation"), &json!(id)));
+    assert_eq!(
+        (&frame["type"], &frame["conversation_id"]),
+        (&json!("conversation"), &json!(id))
+    );
 }
 
 #[tokio::test]
@@ -67,13 +94,24 @@ async fn deleting_stops_the_run_and_leaves_nothing() {
     socket.frame("message").await;
     let path = format!("/chat/conversations/{id}");
     let deleted = user.delete(&path).await.expect(200);
-    assert_eq!(deleted, json!({ "message": "Conversation deleted successfully" }));
+    assert_eq!(
+        deleted,
+        json!({ "message": "Conversation deleted successfully" })
+    );
     let gone = socket.until(|frame| frame["data"]["deleted"] == true).await;
-    assert_eq!(gone["data"], json!({ "conversation_id": id, "deleted": true }));
-    app.model.until(|requests| requests[0].ended == testkit::scripted::Ended::Dropped).await;
+    assert_eq!(
+        gone["data"],
+        json!({ "conversation_id": id, "deleted": true })
+    );
+    app.model
+        .until(|requests| requests[0].ended == testkit::scripted::Ended::Dropped)
+        .await;
     user.delete(&path).await.expect(404);
     user.get(&path).await.expect(404);
     user.get(&format!("{path}/messages")).await.expect(404);
     user.get(&format!("/chat/runs/{run}")).await.expect(404);
-    assert_eq!(user.get("/chat/conversations").await.expect(200)["total"], 0);
+    assert_eq!(
+        user.get("/chat/conversations").await.expect(200)["total"],
+        0
+    );
 }

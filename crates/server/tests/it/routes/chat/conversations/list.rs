@@ -10,7 +10,12 @@ async fn create(client: &Client, title: &str) -> String {
 }
 
 fn titles(page: &Value) -> Vec<&str> {
-    page["conversations"].as_array().unwrap().iter().map(|c| c["title"].as_str().unwrap()).collect()
+    page["conversations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["title"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -19,7 +24,10 @@ async fn a_conversation_shows_what_the_seed_plan_promised() {
     let user = app.user().await;
     let (id, _) = answered(&user).await;
     let list = user.get("/chat/conversations").await.expect(200);
-    assert_eq!((&list["total"], &list["page"], &list["per_page"]), (&json!(1), &json!(1), &json!(20)));
+    assert_eq!(
+        (&list["total"], &list["page"], &list["per_page"]),
+        (&json!(1), &json!(1), &json!(20))
+    );
     assert_eq!(list["next_cursor"], Value::Null);
     let one = &list["conversations"][0];
     assert_eq!(one["conversation_id"], id);
@@ -28,7 +36,13 @@ async fn a_conversation_shows_what_the_seed_plan_promised() {
     assert_eq!(one["step_count"], 1);
     assert_eq!(one["active_run"], Value::Null);
     assert_eq!(one["last_tool_result"], Value::Null);
-    assert_eq!(&user.get(&format!("/chat/conversations/{id}")).await.expect(200), one);
+    assert_eq!(
+        &user
+            .get(&format!("/chat/conversations/{id}"))
+            .await
+            .expect(200),
+        one
+    );
 }
 
 #[tokio::test]
@@ -53,9 +67,18 @@ async fn pages_neither_skip_nor_repeat() {
     distinct.sort();
     distinct.dedup();
     assert_eq!((seen.len(), distinct.len()), (7, 7));
-    let second = user.get("/chat/conversations?per_page=3&page=2").await.expect(200);
-    assert_eq!(titles(&second), seen[3..6].iter().map(String::as_str).collect::<Vec<_>>());
-    let beyond = user.get("/chat/conversations?page=1000000").await.expect(200);
+    let second = user
+        .get("/chat/conversations?per_page=3&page=2")
+        .await
+        .expect(200);
+    assert_eq!(
+        titles(&second),
+        seen[3..6].iter().map(String::as_str).collect::<Vec<_>>()
+    );
+    let beyond = user
+        .get("/chat/conversations?page=1000000")
+        .await
+        .expect(200);
     assert_eq!(beyond["conversations"], json!([]));
 }
 
@@ -66,7 +89,9 @@ async fn a_list_can_be_filtered() {
     let bread = create(&user, "Baking bread").await;
     create(&user, "100% _rye").await;
     let change = json!({ "pinned": true, "archived": true, "tags": ["food"] });
-    user.patch(&format!("/chat/conversations/{bread}"), change).await.expect(200);
+    user.patch(&format!("/chat/conversations/{bread}"), change)
+        .await
+        .expect(200);
     for (query, expected) in [
         ("q=BREAD", vec!["Baking bread"]),
         ("q=%25", vec!["100% _rye"]),
@@ -76,7 +101,10 @@ async fn a_list_can_be_filtered() {
         ("tag=food", vec!["Baking bread"]),
         ("tag=none", vec![]),
     ] {
-        let found = user.get(&format!("/chat/conversations?{query}")).await.expect(200);
+        let found = user
+            .get(&format!("/chat/conversations?{query}"))
+            .await
+            .expect(200);
         assert_eq!(titles(&found), expected, "{query}");
         assert_eq!(found["total"], expected.len(), "{query}");
     }

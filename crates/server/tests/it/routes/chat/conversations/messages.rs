@@ -13,7 +13,11 @@ async fn talk(client: &Client, turns: usize) -> String {
 }
 
 fn ids(page: &Value) -> Vec<i64> {
-    page.as_array().unwrap().iter().map(|message| message["id"].as_i64().unwrap()).collect()
+    page.as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["id"].as_i64().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -34,18 +38,35 @@ async fn the_latest_come_first_and_pages_lead_both_ways() {
 
     let middle = user.get(&format!("{path}?limit=3&before={}", all[5])).await;
     let link = middle.headers["link"].to_str().unwrap();
-    assert!(link.contains("rel=\"prev\"") && link.contains("rel=\"next\""), "{link}");
+    assert!(
+        link.contains("rel=\"prev\"") && link.contains("rel=\"next\""),
+        "{link}"
+    );
     assert_eq!(ids(&middle.expect(200)), all[2..5]);
 
-    let after = user.get(&format!("{path}?limit=2&after={}", all[0])).await.expect(200);
+    let after = user
+        .get(&format!("{path}?limit=2&after={}", all[0]))
+        .await
+        .expect(200);
     assert_eq!(ids(&after), all[1..3]);
-    let around = user.get(&format!("{path}?limit=3&around={}", all[4])).await.expect(200);
+    let around = user
+        .get(&format!("{path}?limit=3&around={}", all[4]))
+        .await
+        .expect(200);
     assert!(ids(&around).contains(&all[4]), "{:?}", ids(&around));
 
-    for query in ["limit=0", "limit=201", "limit=x", "before=-1", "before=1&after=2"] {
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "before=-1",
+        "before=1&after=2",
+    ] {
         user.get(&format!("{path}?{query}")).await.expect(422);
     }
-    user.get(&format!("{path}?around=987654321")).await.expect(404);
+    user.get(&format!("{path}?around=987654321"))
+        .await
+        .expect(404);
 }
 
 #[tokio::test]
@@ -54,7 +75,11 @@ async fn a_new_answer_stands_beside_the_old_one() {
     let user = app.user().await;
     let (id, message) = answered(&user).await;
     let path = format!("/chat/conversations/{id}/messages/{message}/regenerate");
-    let response = user.request(reqwest::Method::POST, &path).send().await.unwrap();
+    let response = user
+        .request(reqwest::Method::POST, &path)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 202);
     let accepted: Value = response.json().await.unwrap();
     let new = accepted["ai_message"]["id"].as_i64().unwrap();
@@ -70,7 +95,9 @@ async fn a_new_answer_stands_beside_the_old_one() {
     let path = format!("/chat/conversations/{id}/messages/{question}/regenerate");
     assert_eq!(user.post(&path, json!({})).await.status.as_u16() / 100, 4);
     let path = format!("/chat/conversations/{id}/messages/{new}/regenerate");
-    user.post(&path, json!({ "model": "nobody/nothing" })).await.expect(422);
+    user.post(&path, json!({ "model": "nobody/nothing" }))
+        .await
+        .expect(422);
     user.post(&path, json!({ "what": 1 })).await.expect(422);
 }
 
@@ -80,7 +107,13 @@ async fn a_message_that_never_started_again_has_no_earlier_text() {
     let user = app.user().await;
     let (id, message) = answered(&user).await;
     let path = format!("/chat/conversations/{id}/messages/{message}/revisions");
-    assert_eq!(user.get(&path).await.expect(200), json!({ "revisions": [] }));
-    let other = format!("/chat/conversations/{}/messages/{message}/revisions", uuid());
+    assert_eq!(
+        user.get(&path).await.expect(200),
+        json!({ "revisions": [] })
+    );
+    let other = format!(
+        "/chat/conversations/{}/messages/{message}/revisions",
+        uuid()
+    );
     user.get(&other).await.expect(404);
 }

@@ -42,11 +42,20 @@ async fn a_token_is_shown_in_any_of_four_ways() {
     let bearer = format!("Bearer {token}");
     let protocols = format!("rejoinder, {token}");
     let by_ticket = format!("?token={}", ticket(&user).await);
-    assert_eq!(open(&app.url, &format!("?token={token}"), &[]).await, Ok(String::new()));
+    assert_eq!(
+        open(&app.url, &format!("?token={token}"), &[]).await,
+        Ok(String::new())
+    );
     assert_eq!(open(&app.url, &by_ticket, &[]).await, Ok(String::new()));
-    assert_eq!(open(&app.url, "", &[("authorization", &bearer)]).await, Ok(String::new()));
+    assert_eq!(
+        open(&app.url, "", &[("authorization", &bearer)]).await,
+        Ok(String::new())
+    );
     let offered = [("sec-websocket-protocol", protocols.as_str())];
-    assert_eq!(open(&app.url, "", &offered).await, Ok("rejoinder".to_owned()));
+    assert_eq!(
+        open(&app.url, "", &offered).await,
+        Ok("rejoinder".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -67,7 +76,13 @@ async fn without_a_token_there_is_no_upgrade() {
     let user = app.user().await;
     let login = user.login("user0@example.org").await;
     let refresh = login["refresh_token"].as_str().unwrap().to_owned();
-    for query in ["", "?token=", "?token=x", "?token=rjt_x", &format!("?token={refresh}")] {
+    for query in [
+        "",
+        "?token=",
+        "?token=x",
+        "?token=rjt_x",
+        &format!("?token={refresh}"),
+    ] {
         assert_eq!(open(&app.url, query, &[]).await, Err(401), "{query}");
     }
     let cookie = format!("rejoinder-refresh={refresh}");
@@ -88,8 +103,15 @@ async fn only_our_own_page_may_connect() {
     let user = app.user().await;
     let query = format!("?token={}", user.token().unwrap());
     let port = app.url.rsplit(':').next().unwrap().to_owned();
-    for origin in [app.url.clone(), format!("http://localhost:{port}"), format!("http://[::1]:{port}")] {
-        assert!(open(&app.url, &query, &[("origin", &origin)]).await.is_ok(), "{origin}");
+    for origin in [
+        app.url.clone(),
+        format!("http://localhost:{port}"),
+        format!("http://[::1]:{port}"),
+    ] {
+        assert!(
+            open(&app.url, &query, &[("origin", &origin)]).await.is_ok(),
+            "{origin}"
+        );
     }
     for origin in [
         "null".to_owned(),
@@ -101,23 +123,42 @@ async fn only_our_own_page_may_connect() {
         format!("http://localhost:{port}1"),
         "http://localhost".to_owned(),
     ] {
-        assert_eq!(open(&app.url, &query, &[("origin", &origin)]).await, Err(403), "{origin}");
+        assert_eq!(
+            open(&app.url, &query, &[("origin", &origin)]).await,
+            Err(403),
+            "{origin}"
+        );
     }
     let public = second(&app, |config| {
         config.public_url = Some("https://chat.example".to_owned());
     })
     .await;
     let base = public.client.base();
-    assert!(open(base, &query, &[("origin", "https://chat.example")]).await.is_ok());
-    for origin in [base, "https://chat.example.evil.example", "http://chat.example"] {
-        assert_eq!(open(base, &query, &[("origin", origin)]).await, Err(403), "{origin}");
+    assert!(
+        open(base, &query, &[("origin", "https://chat.example")])
+            .await
+            .is_ok()
+    );
+    for origin in [
+        base,
+        "https://chat.example.evil.example",
+        "http://chat.example",
+    ] {
+        assert_eq!(
+            open(base, &query, &[("origin", origin)]).await,
+            Err(403),
+            "{origin}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_expiring_login_is_announced_and_renewed_in_band() {
     let clock = FakeClock::default();
-    let options = Options { clock: Arc::new(clock.clone()), ..Options::default() };
+    let options = Options {
+        clock: Arc::new(clock.clone()),
+        ..Options::default()
+    };
     let app = TestApp::with(TestDatabase::sqlite(), options).await;
     let user = app.user().await;
     let login = user.login("user0@example.org").await;
@@ -128,15 +169,29 @@ async fn an_expiring_login_is_announced_and_renewed_in_band() {
 
     clock.advance_millis(545_000);
     socket.send("ping", None, json!({})).await;
-    assert_eq!(socket.frame("connection").await["data"]["status"], "auth_expiring");
+    assert_eq!(
+        socket.frame("connection").await["data"]["status"],
+        "auth_expiring"
+    );
     socket.frame("pong").await;
 
     let other = app.user().await;
-    socket.send("auth", None, json!({ "token": other.token() })).await;
-    assert_eq!(socket.frame("error").await["data"]["code"], "unauthenticated");
+    socket
+        .send("auth", None, json!({ "token": other.token() }))
+        .await;
+    assert_eq!(
+        socket.frame("error").await["data"]["code"],
+        "unauthenticated"
+    );
     let refresh = json!({ "refresh_token": login["refresh_token"] });
-    let renewed = user.anonymous().post("/auth/refresh", refresh).await.expect(200);
-    socket.send("auth", None, json!({ "token": renewed["access_token"] })).await;
+    let renewed = user
+        .anonymous()
+        .post("/auth/refresh", refresh)
+        .await
+        .expect(200);
+    socket
+        .send("auth", None, json!({ "token": renewed["access_token"] }))
+        .await;
     assert_eq!(socket.frame("connection").await["data"]["status"], "ready");
 
     clock.advance_millis(500_000);

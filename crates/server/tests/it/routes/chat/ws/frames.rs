@@ -68,7 +68,10 @@ async fn a_message_sent_again_is_acknowledged_again() {
     socket.send("message", None, data.clone()).await;
     let second = socket.frame("ack").await;
     assert_eq!(first["data"]["run_id"], second["data"]["run_id"]);
-    assert_eq!(first["data"]["message"]["id"], second["data"]["message"]["id"]);
+    assert_eq!(
+        first["data"]["message"]["id"],
+        second["data"]["message"]["id"]
+    );
     let by_post = user.send(data.clone()).await.expect(200);
     assert_eq!(by_post["run_id"], first["data"]["run_id"]);
     let mut other = data;
@@ -76,7 +79,10 @@ async fn a_message_sent_again_is_acknowledged_again() {
     socket.send("message", None, other.clone()).await;
     let error = socket.frame("error").await;
     assert_eq!(error["data"]["code"], "idempotency_key_reused");
-    assert_eq!(error["data"]["client_message_id"], other["client_message_id"]);
+    assert_eq!(
+        error["data"]["client_message_id"],
+        other["client_message_id"]
+    );
 }
 
 #[tokio::test]
@@ -86,7 +92,10 @@ async fn a_refused_message_names_itself() {
     let mut socket = user.socket(None, &[]).await;
     for (data, code) in [
         (json!({ "content": "" }), "validation"),
-        (json!({ "content": "a", "on_busy": "enqueue" }), "validation"),
+        (
+            json!({ "content": "a", "on_busy": "enqueue" }),
+            "validation",
+        ),
         (json!({ "content": 5 }), "validation"),
     ] {
         let id = uuid().to_string();
@@ -123,7 +132,8 @@ async fn typing_shows_on_other_devices_only() {
     mine.frame("connection").await;
     theirs.frame("connection").await;
     let id = uuid().to_string();
-    mine.send("typing", Some(&id), json!({ "state": "writing" })).await;
+    mine.send("typing", Some(&id), json!({ "state": "writing" }))
+        .await;
     let shown = theirs.frame("typing").await;
     assert_eq!(shown["data"], json!({ "role": "user", "state": "writing" }));
     assert_eq!(shown["conversation_id"], id);
@@ -139,7 +149,15 @@ async fn nonsense_is_refused_and_the_socket_lives() {
     let mut socket = user.socket(None, &[]).await;
     socket.frame("connection").await;
     let deep = format!("{{\"type\":\"ping\",\"data\":{}1", "{\"a\":".repeat(5_000));
-    for text in ["", "nonsense", "[]", "{}", "{\"type\":\"shout\"}", "{\"type\":null}", &deep] {
+    for text in [
+        "",
+        "nonsense",
+        "[]",
+        "{}",
+        "{\"type\":\"shout\"}",
+        "{\"type\":null}",
+        &deep,
+    ] {
         socket.send_text(text).await;
         let error = socket.until(|_| true).await;
         assert_eq!(error["type"], "error", "{text:.40}");

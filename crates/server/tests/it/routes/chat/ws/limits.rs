@@ -15,10 +15,18 @@ async fn a_user_has_twenty_sockets() {
         open.push(socket);
     }
     let mut refused = user.socket(None, &[]).await;
-    assert_eq!(refused.frame("error").await["data"]["code"], "too_many_sockets");
+    assert_eq!(
+        refused.frame("error").await["data"]["code"],
+        "too_many_sockets"
+    );
     let closed = Incoming::Closed(Some((4429, "too_many_sockets".to_owned())));
     assert_eq!(refused.next().await, closed);
-    app.user().await.socket(None, &[]).await.frame("connection").await;
+    app.user()
+        .await
+        .socket(None, &[])
+        .await
+        .frame("connection")
+        .await;
 }
 
 #[tokio::test]
@@ -28,10 +36,17 @@ async fn a_frame_has_a_size() {
     let mut socket = user.socket(None, &[]).await;
     socket.frame("connection").await;
     let padding = " ".repeat(64 * 1024 - "{\"type\":\"ping\"}".len());
-    socket.send_text(&format!("{{\"type\":\"ping\"}}{padding}")).await;
+    socket
+        .send_text(&format!("{{\"type\":\"ping\"}}{padding}"))
+        .await;
     socket.frame("pong").await;
-    socket.send_text(&format!("{{\"type\":\"ping\"}}{padding} ")).await;
-    assert_eq!(socket.frame("error").await["data"]["code"], "body_too_large");
+    socket
+        .send_text(&format!("{{\"type\":\"ping\"}}{padding} "))
+        .await;
+    assert_eq!(
+        socket.frame("error").await["data"]["code"],
+        "body_too_large"
+    );
     let closed = Incoming::Closed(Some((1009, "frame_too_big".to_owned())));
     assert_eq!(socket.next().await, closed);
 }
@@ -89,16 +104,39 @@ async fn a_socket_watches_eight_conversations() {
     let user = app.user().await;
     let mut ids = Vec::new();
     for _ in 0..9 {
-        let made = user.post("/chat/conversations", json!({})).await.expect(201);
+        let made = user
+            .post("/chat/conversations", json!({}))
+            .await
+            .expect(201);
         ids.push(made["conversation_id"].as_str().unwrap().to_owned());
     }
     let mut socket = user.socket(None, &[]).await;
     for id in &ids {
         socket.send("watch", Some(id), json!({})).await;
     }
-    assert_eq!(socket.frame("error").await["data"]["code"], "too_many_watched");
+    assert_eq!(
+        socket.frame("error").await["data"]["code"],
+        "too_many_watched"
+    );
     socket.send("unwatch", Some(&ids[0]), json!({})).await;
     socket.send("watch", Some(&ids[8]), json!({})).await;
     socket.send("ping", None, json!({})).await;
     assert_eq!(socket.until(|_| true).await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_long_answer_fits_into_its_frame() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let body = json!({ "content": "Long [[script: tokens=60000]]" });
+    let sent = user.send(body).await.expect(200);
+    let text = sent["ai_message"]["content"].as_str().unwrap().to_owned();
+    assert!(text.len() > 500_000, "{}", text.len());
+    let mut socket = user.socket(Some("1-0"), &[]).await;
+    let frame = socket
+        .until(|frame| {
+            frame["type"] == "message" && frame["data"]["id"] == sent["ai_message"]["id"]
+        })
+        .await;
+    assert_eq!(frame["data"]["content"], text);
 }

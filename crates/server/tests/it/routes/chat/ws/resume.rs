@@ -12,7 +12,10 @@ async fn everything_after_the_cursor_comes_once_and_in_order() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
-    let start = socket.frame("connection").await["data"]["cursor"].as_str().unwrap().to_owned();
+    let start = socket.frame("connection").await["data"]["cursor"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (conversation, _) = begin(&user, "Hi [[script: tokens=12]]").await;
     socket.until(completed).await;
 
@@ -37,7 +40,11 @@ async fn everything_after_the_cursor_comes_once_and_in_order() {
     for frame in &whole {
         read.take(frame).unwrap();
     }
-    assert!(read.messages.values().any(|message| message.text == scripted_text(12)));
+    assert!(
+        read.messages
+            .values()
+            .any(|message| message.text == scripted_text(12))
+    );
     // From every position, exactly what follows it.
     for at in 0..whole.len() - 1 {
         let cursor = whole[at]["cursor"].as_str().unwrap().to_owned();
@@ -61,7 +68,9 @@ async fn a_cursor_that_means_nothing_is_reset() {
         socket.send("ping", None, json!({})).await;
         assert_eq!(socket.frame("pong").await["data"]["cursor"], at);
         let path = format!("/chat/conversations/{conversation}");
-        user.patch(&path, json!({ "title": cursor })).await.expect(200);
+        user.patch(&path, json!({ "title": cursor }))
+            .await
+            .expect(200);
         assert_eq!(socket.frame("conversation").await["data"]["title"], cursor);
     }
 }
