@@ -26,8 +26,14 @@ pub struct Scheduler {
     node: NodeId,
     /// One process per database: runs that are `running` at the start are this node's to recover.
     alone: bool,
-    active: HashMap<RunId, Stop>,
+    active: HashMap<RunId, Active>,
     drivers: JoinSet<Driven>,
+}
+
+/// A run with a driver here, and under which fence.
+struct Active {
+    fence: i64,
+    stop: Stop,
 }
 
 struct Driven {
@@ -85,8 +91,8 @@ impl Scheduler {
     }
 
     fn cancel(&self, run_id: RunId) {
-        if let Some(stop) = self.active.get(&run_id) {
-            stop.cancel.cancel();
+        if let Some(active) = self.active.get(&run_id) {
+            active.stop.cancel.cancel();
         }
     }
 
@@ -118,9 +124,13 @@ impl Scheduler {
             fence: run.fence,
         };
         let stop = Stop::default();
-        if let Some(old) = self.active.insert(run.run_id, stop.clone()) {
+        let active = Active {
+            fence: run.fence,
+            stop: stop.clone(),
+        };
+        if let Some(old) = self.active.insert(run.run_id, active) {
             // The same run with a newer fence: the old driver can write nothing any more.
-            old.lost.cancel();
+            old.stop.lost.cancel();
         }
         let deps = self.deps.clone();
         self.drivers.spawn(async move {
@@ -141,9 +151,20 @@ impl Scheduler {
         if panicked {
             self.give_up(fence).await;
         }
-        self.active.remove(&fence.run_id);
+        self.forget(fence);
         // A place is free, and the conversation may hold another run.
         self.claim(false).await;
+    }
+
+    /// A run that was claimed again in the meantime stays.
+    fn forget(&mut self, fence: Fence) {
+        if self
+            .active
+            .get(&fence.run_id)
+            .is_some_and(|active| active.fence == fence.fence)
+        {
+            self.active.remove(&fence.run_id);
+        }
     }
 
     /// A defect of ours ends the run visibly instead of leaving it hanging.
@@ -183,10 +204,10 @@ impl Scheduler {
         {
             Ok(renewal) => {
                 self.deps.lease.renewed_at(sent);
-                for (run_id, stop) in &self.active {
+                for (run_id, active) in &self.active {
                     // A run that is just ending is not renewed either; its driver needs no word.
                     if !renewal.kept.contains(run_id) {
-                        stop.lost.cancel();
+                        active.stop.lost.cancel();
                     }
                 }
                 for run_id in renewal.cancel_requested {
@@ -207,7 +228,7 @@ impl Scheduler {
                         if driven.panicked {
                             self.give_up(driven.fence).await;
                         }
-                        self.active.remove(&driven.fence.run_id);
+                        self.forget(driven.fence);
                     }
                 }
                 wake = signals.wake() => {
@@ -219,8 +240,8 @@ impl Scheduler {
                 () = tokio::time::sleep_until(until) => break,
             }
         }
-        for stop in self.active.values() {
-            stop.hand_back.cancel();
+        for active in self.active.values() {
+            active.stop.hand_back.cancel();
         }
         while self.drivers.join_next().await.is_some() {}
     }
