@@ -7,7 +7,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{RunState, StoreError};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::wire::problem::{FieldError, ProblemResponse};
 
@@ -129,7 +129,7 @@ pub struct Problem {
     pub detail: String,
     pub errors: Vec<FieldError>,
     /// Further members of the document.
-    pub extra: Map<String, Value>,
+    pub extra: Vec<(&'static str, Value)>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -141,7 +141,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            extra: Map::new(),
+            extra: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -252,8 +252,8 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.extra.push((name, value.into()));
         self
     }
 
@@ -268,7 +268,11 @@ impl Problem {
             code: self.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
-            extra: self.extra.clone(),
+            extra: self
+                .extra
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
         }
     }
 }

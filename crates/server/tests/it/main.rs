@@ -7,6 +7,7 @@
 
 mod headers;
 mod input;
+mod openapi;
 mod ownership;
 mod page;
 mod routes;

@@ -127,14 +127,17 @@ pub async fn begin(client: &Client, content: &str) -> (String, String) {
     (text("conversation_id"), text("run_id"))
 }
 
-/// A conversation with one answered message. Answers its id and the answer's.
+/// A conversation with one answered message and a title of its own, so that nothing more happens in
+/// it by itself. Answers its id and the answer's.
 pub async fn answered(client: &Client) -> (String, i64) {
-    let sent = client
-        .send(json!({ "content": "Hello [[script: tokens=2]]" }))
+    let made = client
+        .post("/chat/conversations", json!({ "title": "Titled" }))
         .await
-        .expect(200);
-    let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
-    (conversation, sent["ai_message"]["id"].as_i64().unwrap())
+        .expect(201);
+    let id = made["conversation_id"].as_str().unwrap().to_owned();
+    let body = json!({ "content": "Hello [[script: tokens=2]]", "conversation_id": id });
+    let sent = client.send(body).await.expect(200);
+    (id, sent["ai_message"]["id"].as_i64().unwrap())
 }
 
 pub fn uuid() -> Uuid {
