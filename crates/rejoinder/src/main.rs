@@ -4,10 +4,12 @@ mod commands;
 mod config;
 mod keys;
 mod lifecycle;
+mod manifest;
 mod parameters;
 mod telemetry;
 mod wiring;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +32,19 @@ enum Command {
     Serve(ServeFlags),
     /// Bring the database up to this version and stop
     Migrate,
+    /// Copy database and key into a new directory, also while the server runs
+    Backup {
+        /// A directory that does not exist yet
+        into: PathBuf,
+    },
+    /// Put a backup into the data directory (server stopped)
+    Restore {
+        /// A directory that `backup` made
+        from: PathBuf,
+        /// Set the present database aside instead of refusing
+        #[arg(long)]
+        replace: bool,
+    },
     /// Add and change accounts, also while the server runs
     #[command(subcommand)]
     User(commands::user::UserCommand),
@@ -83,6 +98,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(flags) => return commands::serve::run(data, &flags).await,
         Command::Migrate => commands::migrate::run(data).await?,
+        Command::Backup { into } => commands::backup::run(data, &into).await?,
+        Command::Restore { from, replace } => {
+            commands::restore::run(data, &from, replace).await?;
+        }
         Command::User(command) => commands::user::run(data, command).await?,
         Command::Config(ConfigCommand::Show(flags)) => commands::config::show(data, &flags)?,
         Command::Doctor(flags) => return commands::doctor::run(data, &flags).await,

@@ -10,6 +10,7 @@ use domain::Clock;
 use tokio_util::task::TaskTracker;
 
 mod approvals;
+mod backup;
 mod branch;
 mod conversation_store;
 mod conversations;
@@ -30,6 +31,7 @@ mod tx;
 mod users;
 mod value;
 
+pub use backup::{BackupError, backup};
 pub use lock::{DataDirLock, LockError};
 pub use open::{OpenError, OpenOptions, migrate, schema_version};
 pub use sql::Sql;

@@ -78,7 +78,7 @@ pub enum OpenError {
     Database(String),
 }
 
-fn database(error: impl std::fmt::Display) -> OpenError {
+pub(crate) fn database(error: impl std::fmt::Display) -> OpenError {
     OpenError::Database(error.to_string())
 }
 
@@ -89,12 +89,12 @@ fn migration(error: MigrateError) -> OpenError {
     }
 }
 
-enum Target {
+pub(crate) enum Target {
     Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
 }
 
-fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
+pub(crate) fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
     if url.is_empty() {
         let options = SqliteConnectOptions::new().filename(data_dir.join("rejoinder.db"));
         return Ok(Target::Sqlite(Box::new(options)));

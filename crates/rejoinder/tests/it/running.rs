@@ -27,7 +27,10 @@ fn accounts_and_logins_survive_a_kill_and_the_lock_goes_with_the_process() {
     let account = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A"});
     assert_eq!(server.post("/api/v1/auth/register", &account).status(), 201);
     let credentials = json!({"email": "a@b.c", "password": "correct horse"});
-    let login: Value = server.post("/api/v1/auth/login", &credentials).json().unwrap();
+    let login: Value = server
+        .post("/api/v1/auth/login", &credentials)
+        .json()
+        .unwrap();
     server.kill();
     let server = operator.serve(&[]);
     let refresh = json!({"refresh_token": login["refresh_token"]});

@@ -1,0 +1,100 @@
+//! `rejoinder restore DIR`: puts a backup in place. Nothing is overwritten: what was there is set
+//! aside, and a kill in between leaves the old state or the new one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::Clock;
+use domain::store::Maintenance;
+use store::DataDirLock;
+
+use crate::config::{Config, DataFlags, ServeFlags};
+use crate::manifest::{DATABASE, KEY, Manifest};
+use crate::parameters::SystemClock;
+use crate::wiring;
+
+pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
+    let config = Config::load(data, &ServeFlags::default())?;
+    if !config.is_sqlite() {
+        bail!("this configuration uses PostgreSQL: restore with pg_restore, then start the server");
+    }
+    let manifest = Manifest::read(from)?;
+    ensure!(
+        manifest.schema <= store::schema_version(),
+        "the backup was made by a newer version ({}): restore it with that one",
+        manifest.version
+    );
+    config.create_data_dir()?;
+    let lock =
+        DataDirLock::acquire(&config.data_dir).context("stop the server before restoring")?;
+    let present = config.data_dir.join(DATABASE);
+    if present.exists() && !replace {
+        bail!(
+            "{} exists: add --replace to set it aside, or restore into another --data-dir",
+            present.display()
+        );
+    }
+    let incoming: Vec<(PathBuf, PathBuf)> = manifest
+        .files
+        .keys()
+        .map(|name| {
+            let beside = config.data_dir.join(format!("{name}.restoring"));
+            copy(&from.join(name), &beside).map(|()| (beside, config.data_dir.join(name)))
+        })
+        .collect::<Result<_>>()?;
+    let aside = set_aside(&config.data_dir)?;
+    for (beside, place) in incoming {
+        std::fs::rename(beside, place)?;
+    }
+    std::fs::File::open(&config.data_dir)?.sync_all()?;
+
+    let base = wiring::base(&config, false).await?;
+    // Pages that have seen more than the backup holds load everything again.
+    base.store.new_epoch().await?;
+    let damage = base.store.check_integrity().await?;
+    base.store.close().await?;
+    drop(lock);
+    ensure!(
+        damage.is_empty(),
+        "the restored database is damaged: {}",
+        damage.join("; ")
+    );
+    println!(
+        "Restored {} into {}.",
+        from.display(),
+        config.data_dir.display()
+    );
+    if let Some(aside) = aside {
+        println!("What was there is in {}.", aside.display());
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).with_context(|| format!("{} can't be written", to.display()))?;
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::File::open(to)?.sync_all()?;
+    Ok(())
+}
+
+/// Moves the present database, its log and the key into a folder of their own.
+fn set_aside(data_dir: &Path) -> Result<Option<PathBuf>> {
+    let wal = format!("{DATABASE}-wal");
+    let shm = format!("{DATABASE}-shm");
+    let names = [DATABASE, &wal, &shm, KEY];
+    if names.iter().all(|name| !data_dir.join(name).exists()) {
+        return Ok(None);
+    }
+    let aside = data_dir.join(format!("replaced-{}", SystemClock.now().0));
+    std::fs::create_dir(&aside)?;
+    std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o700))?;
+    // The log first: a database without its newest log is still a database.
+    for name in [&shm, &wal, &DATABASE.to_owned(), &KEY.to_owned()] {
+        let path = data_dir.join(name);
+        if path.exists() {
+            std::fs::rename(&path, aside.join(name))?;
+        }
+    }
+    Ok(Some(aside))
+}
