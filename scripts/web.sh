@@ -14,7 +14,10 @@ if [ -f dist/index.html ]; then
     -o -type f -newer dist/index.html -print -quit)
 fi
 if [ -n "$changed" ]; then
+  first=$([ -f dist/index.html ] || echo yes)
   npm run build
+  # A server compiled without any page watches no file of it, and cargo would leave it so.
+  [ -z "$first" ] || touch ../crates/server/src/page.rs
 else
   say "The page is up to date."
 fi

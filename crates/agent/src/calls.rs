@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::machine::NewCall;
 use crate::ports::RawToolCall;
 
+/// Ids of providers are some 30 bytes.
+const PROVIDER_ID_BYTES: usize = 256;
+
 /// Gives each call its ids and parses its arguments. Providers send ids twice or not at all; ours
 /// stand in then, so that every result names one call.
 pub(crate) fn ready(raw: Vec<RawToolCall>, ids: &dyn Ids) -> Vec<NewCall> {
@@ -15,7 +18,7 @@ pub(crate) fn ready(raw: Vec<RawToolCall>, ids: &dyn Ids) -> Vec<NewCall> {
     raw.into_iter()
         .map(|raw| {
             let call_id = CallId::new(ids);
-            let own = raw.provider_id.is_empty() || !seen.insert(raw.provider_id.clone());
+            let own = !usable(&raw.provider_id) || !seen.insert(raw.provider_id.clone());
             let (arguments, defect) = parse(&raw.arguments);
             NewCall {
                 call: ToolCall {
@@ -39,6 +42,11 @@ pub(crate) fn ready(raw: Vec<RawToolCall>, ids: &dyn Ids) -> Vec<NewCall> {
             }
         })
         .collect()
+}
+
+/// An id is stored as it came, and PostgreSQL stores no NUL.
+fn usable(provider_id: &str) -> bool {
+    (1..=PROVIDER_ID_BYTES).contains(&provider_id.len()) && !provider_id.contains(char::is_control)
 }
 
 fn parse(text: &str) -> (Value, Option<String>) {
@@ -67,5 +75,43 @@ fn contains_nul(value: &Value) -> bool {
             .iter()
             .any(|(key, value)| key.contains('\0') || contains_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use domain::Ids;
+    use uuid::Uuid;
+
+    use super::ready;
+    use crate::ports::RawToolCall;
+
+    #[derive(Default)]
+    struct Counting(AtomicU64);
+
+    impl Ids for Counting {
+        fn uuid(&self) -> Uuid {
+            Uuid::from_u128(self.0.fetch_add(1, Ordering::Relaxed).into())
+        }
+
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_stored_or_names_two_calls_is_replaced() {
+        let raw = ["call_1", "call_1", "", "call\0x", &"x".repeat(300)].map(|id| RawToolCall {
+            provider_id: id.to_owned(),
+            name: "now".to_owned(),
+            arguments: String::new(),
+        });
+        let calls = ready(raw.into(), &Counting::default());
+        assert_eq!(calls[0].call.provider_id, "call_1");
+        for new in &calls[1..] {
+            assert_eq!(new.call.provider_id, new.call.call_id.to_string());
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod approval;
 mod calls;
 pub mod context;
 pub mod driver;
+pub mod failpoints;
 pub mod handle;
 pub mod lease;
 pub mod machine;

@@ -218,6 +218,9 @@ pub struct ToolContext {
 #[error("{detail}")]
 pub struct ToolError {
     pub detail: String,
+    /// The call left and no answer came: it may or may not have happened. Only effectful and keyed
+    /// tools have such calls; those of other classes have failed.
+    pub unknown: bool,
 }
 
 impl ToolError {
@@ -225,6 +228,16 @@ impl ToolError {
     pub fn new(detail: impl Into<String>) -> Self {
         Self {
             detail: detail.into(),
+            unknown: false,
+        }
+    }
+
+    /// See [`ToolError::unknown`].
+    #[must_use]
+    pub fn unknown(detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            unknown: true,
         }
     }
 }

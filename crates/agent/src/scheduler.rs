@@ -8,7 +8,8 @@ use std::time::Duration;
 use domain::limits::{LEASE_RENEW_MS, RUNS_PER_NODE};
 use domain::store::Finish;
 use domain::{
-    Bus, Fence, MessageStatus, NodeId, Run, RunError, RunId, RunState, Signal, Usage, Wake,
+    Bus, Fence, MessageStatus, NodeId, Run, RunError, RunId, RunState, Signal, StoreError, Usage,
+    Wake,
 };
 use futures::FutureExt;
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Deps, Stop, drive};
+use crate::failpoints;
 
 /// Runs left by other nodes are looked for this often; own ones wake the scheduler.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -28,6 +30,8 @@ pub struct Scheduler {
     alone: bool,
     active: HashMap<RunId, Active>,
     drivers: JoinSet<Driven>,
+    /// Runs without a driver that could not be ended; tried again with each renewal.
+    broken: Vec<Fence>,
 }
 
 /// A run with a driver here, and under which fence.
@@ -38,7 +42,8 @@ struct Active {
 
 struct Driven {
     fence: Fence,
-    panicked: bool,
+    /// It panicked, or met an error that repeats.
+    broken: bool,
 }
 
 impl Scheduler {
@@ -51,6 +56,7 @@ impl Scheduler {
             alone,
             active: HashMap::new(),
             drivers: JoinSet::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -111,6 +117,7 @@ impl Scheduler {
         {
             Ok(runs) => {
                 for run in runs {
+                    failpoints::reached("after_claim");
                     self.start(run, claimed_at);
                 }
             }
@@ -139,16 +146,16 @@ impl Scheduler {
                 .await;
             Driven {
                 fence,
-                panicked: driven.is_err(),
+                broken: !matches!(driven, Ok(Ok(()))),
             }
         });
     }
 
     async fn on_driven(&mut self, driven: Option<Driven>) {
-        let Some(Driven { fence, panicked }) = driven else {
+        let Some(Driven { fence, broken }) = driven else {
             return;
         };
-        if panicked {
+        if broken {
             self.give_up(fence).await;
         }
         self.forget(fence);
@@ -168,8 +175,8 @@ impl Scheduler {
     }
 
     /// A defect of ours ends the run visibly instead of leaving it hanging.
-    async fn give_up(&self, fence: Fence) {
-        tracing::error!(run_id = %fence.run_id, "the driver of a run panicked");
+    async fn give_up(&mut self, fence: Fence) {
+        tracing::error!(run_id = %fence.run_id, "the driver of a run broke down");
         let finish = Finish {
             state: RunState::Failed,
             message_status: MessageStatus::Failed,
@@ -186,12 +193,19 @@ impl Scheduler {
             additional_data: serde_json::json!({}),
             now: self.deps.clock.now(),
         };
-        if let Err(error) = self.deps.store.finish(fence, finish).await {
-            tracing::error!(run_id = %fence.run_id, %error, "a broken run could not be ended");
+        match self.deps.store.finish(fence, finish).await {
+            Ok(()) | Err(StoreError::FenceLost | StoreError::NotFound) => {}
+            Err(error) => {
+                tracing::error!(run_id = %fence.run_id, %error, "a broken run could not be ended");
+                self.broken.push(fence);
+            }
         }
     }
 
     async fn renew(&mut self) {
+        for fence in std::mem::take(&mut self.broken) {
+            self.give_up(fence).await;
+        }
         if self.active.is_empty() {
             return;
         }
@@ -220,12 +234,15 @@ impl Scheduler {
 
     async fn drain(&mut self, deadline: Duration, signals: &mut dyn domain::Subscription) {
         let until = Instant::now() + deadline;
+        for active in self.active.values() {
+            active.stop.draining.cancel();
+        }
         let mut renew = interval(Duration::from_millis(LEASE_RENEW_MS));
         while !self.drivers.is_empty() {
             tokio::select! {
                 Some(driven) = self.drivers.join_next() => {
                     if let Ok(driven) = driven {
-                        if driven.panicked {
+                        if driven.broken {
                             self.give_up(driven.fence).await;
                         }
                         self.forget(driven.fence);

@@ -42,6 +42,16 @@ fn locked(feeds: &Feeds) -> MutexGuard<'_, HashMap<UserId, Feed>> {
 
 impl Feed {
     fn push(&mut self, event: &Arc<Event>) {
+        // Transactions may be published in another order than they committed in. What is late is
+        // in the database already, for readers behind the tail; taking it up here would push out
+        // what was published before it, and a reader would stop short of that.
+        let late = self
+            .tail
+            .back()
+            .is_some_and(|last| last.epoch == event.epoch && event.seq <= last.seq);
+        if late {
+            return;
+        }
         let contiguous = self
             .tail
             .back()
@@ -243,6 +253,19 @@ mod tests {
         bus.publish(&[event(1, 1), event(1, 3)]);
         assert_eq!(seqs(&bus, 0), None);
         assert_eq!(seqs(&bus, 2), Some(vec![3]));
+    }
+
+    #[tokio::test]
+    async fn what_is_published_late_hides_nothing() {
+        let bus = LocalBus::default();
+        let _reader = bus.subscribe(USER);
+        bus.publish(&[event(1, 4)]);
+        bus.publish(&[event(1, 6)]);
+        bus.publish(&[event(1, 5)]);
+        assert_eq!(seqs(&bus, 4), None, "5 and 6 are read from the database");
+        assert_eq!(seqs(&bus, 5), Some(vec![6]));
+        bus.publish(&[event(1, 7)]);
+        assert_eq!(seqs(&bus, 5), Some(vec![6, 7]));
     }
 
     #[tokio::test]

@@ -63,6 +63,17 @@ impl Catalog {
                 "model \"{id}\" is not of the form provider/model, such as openai/gpt-5-mini"
             )));
         }
+        if let Some(id) = &default_id {
+            let provider = id.split('/').next().unwrap_or_default();
+            let mut known: Vec<&str> = made.iter().map(|p| p.config.name.as_str()).collect();
+            if provider != LOCAL_PROVIDER && !known.contains(&provider) {
+                known.push(LOCAL_PROVIDER);
+                return Err(ConfigError(format!(
+                    "model \"{id}\" names the provider \"{provider}\", which is not configured; there are: {}",
+                    known.join(", ")
+                )));
+            }
+        }
         Ok(Self {
             providers: made,
             local,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use domain::Clock;
 use domain::store::{Health, Maintenance};
+use metrics_exporter_prometheus::PrometheusHandle;
 use store::SqlStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -19,6 +20,7 @@ const EXIT_SECOND_SIGNAL: i32 = 130;
 const BROKEN_GRACE: Duration = Duration::from_secs(5);
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// SIGTERM and SIGINT, watched from the moment this is made: made before anybody is told that the
 /// server is there.
@@ -104,5 +106,16 @@ pub async fn sweep(store: Arc<SqlStore>, clock: Arc<dyn Clock>) {
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
         }
+    }
+}
+
+/// Sums up what was measured. Without it every measurement is kept until somebody asks for the
+/// metrics, which may be never.
+pub async fn metrics_upkeep(metrics: PrometheusHandle) {
+    let mut tick = interval(UPKEEP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
     }
 }

@@ -6,7 +6,6 @@ use agent::AgentHandle;
 use agent::driver::Deps;
 use agent::lease::Lease;
 use agent::machine::Limits;
-use agent::ports::Toolbox;
 use agent::scheduler::Scheduler;
 use anyhow::{Context, Result};
 use bus::LocalBus;
@@ -40,7 +39,7 @@ pub async fn base(config: &Config, serving: bool) -> Result<Base> {
         serving,
     })
     .await
-    .context("the database can't be opened")?;
+    .context("check --database-url and the data directory; `rejoinder doctor` tells more")?;
     Ok(Base {
         store: Arc::new(store),
         bus,
@@ -150,8 +149,12 @@ mod engines {
 }
 
 /// The agent's two halves: what the server asks, and what drives the runs.
-pub fn agent(base: &Base, catalog: Arc<Catalog>, alone: bool) -> (AgentHandle, Scheduler) {
-    let tools: Toolbox = tools::built_in();
+pub fn agent(
+    base: &Base,
+    catalog: Arc<Catalog>,
+    config: &Config,
+) -> Result<(AgentHandle, Scheduler)> {
+    let tools = tools::toolbox(&config.tools)?;
     let handle = AgentHandle::new(catalog.clone(), tools.clone(), Arc::clone(&base.bus));
     let store: Arc<dyn Store> = base.store.clone();
     let deps = Deps {
@@ -163,6 +166,7 @@ pub fn agent(base: &Base, catalog: Arc<Catalog>, alone: bool) -> (AgentHandle, S
         limits: Limits::default(),
         lease: Arc::new(Lease::default()),
     };
-    let scheduler = Scheduler::new(deps, Arc::clone(&base.bus), NodeId::new(&*base.ids), alone);
-    (handle, scheduler)
+    let (node, alone) = (NodeId::new(&*base.ids), config.is_sqlite());
+    let scheduler = Scheduler::new(deps, Arc::clone(&base.bus), node, alone);
+    Ok((handle, scheduler))
 }

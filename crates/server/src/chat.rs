@@ -1,5 +1,6 @@
 //! What a route and a socket frame do alike: sending, stopping, deciding.
 
+use agent::failpoints;
 use domain::store::{IdempotencyKey, SendMessage, Sent};
 use domain::{Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits};
 use sha2::{Digest, Sha256};
@@ -110,6 +111,7 @@ pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent,
     let stored = state.config.tracker.spawn(async move {
         let sent = task.store.send(message).await;
         if sent.is_ok() {
+            failpoints::reached("after_message_commit");
             task.agent.wake();
         }
         sent
@@ -168,6 +170,7 @@ pub(crate) async fn decide(
         .store
         .decide(user.id, id, decision, arguments_hash, state.now())
         .await?;
+    failpoints::reached("after_approval");
     state.agent.wake();
     Ok(approval)
 }

@@ -10,6 +10,7 @@ use agent::AgentHandle;
 use agent::driver::Deps;
 use agent::lease::Lease;
 use agent::machine::Limits;
+use agent::ports::Toolbox;
 use agent::scheduler::Scheduler;
 use bus::LocalBus;
 use domain::store::Maintenance;
@@ -37,10 +38,11 @@ pub struct Options {
     pub public_url: Option<String>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+    pub tools: Toolbox,
 }
 
 impl Default for Options {
-    /// Open registration, limits out of the way, real time.
+    /// Open registration, limits out of the way, real time, the built-in tools.
     fn default() -> Self {
         Self {
             registration: Registration::Open,
@@ -49,6 +51,7 @@ impl Default for Options {
             public_url: None,
             clock: Arc::new(WallClock),
             ids: Arc::new(RandomIds::default()),
+            tools: tools::built_in(),
         }
     }
 }
@@ -219,7 +222,7 @@ fn agent(
         Vec::new(),
     );
     let catalog = Arc::new(catalog.unwrap());
-    let tools = tools::built_in();
+    let tools = options.tools.clone();
     let handle = AgentHandle::new(catalog.clone(), tools.clone(), Arc::clone(bus));
     let deps = Deps {
         store: Arc::new(store.clone()),

@@ -16,6 +16,7 @@ pub mod socket;
 pub mod sse;
 pub mod time;
 pub mod transcript;
+pub mod witness;
 
 pub use app::TestApp;
 pub use client::Client;
@@ -25,3 +26,4 @@ pub use scripted::{ScriptedModel, scripted_text};
 pub use socket::{Incoming, Socket};
 pub use time::{FakeClock, SeqIds};
 pub use transcript::Transcript;
+pub use witness::{Behaviour, Witness};

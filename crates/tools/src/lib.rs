@@ -1,13 +1,18 @@
-//! The tools in the box. One file each; [`built_in`] lists them.
+//! The tools in the box, one file each ([`built_in`] lists them), and those that an operator makes
+//! out of HTTP requests ([`toolbox`]).
 
 mod arguments;
 mod calculator;
+mod egress;
+mod http;
 mod time;
 mod todos;
 
 use std::sync::Arc;
 
 use agent::ports::{Tool, Toolbox};
+
+pub use http::{HttpMethod, HttpToolConfig, HttpToolError};
 
 /// Everything that comes with the product.
 #[must_use]
@@ -21,6 +26,27 @@ pub fn built_in() -> Toolbox {
         Arc::new(todos::TodoRemove::default()),
     ];
     Toolbox::new(tools)
+}
+
+/// The built-in tools and the operator's own. Names are unique, built-in ones reserved.
+pub fn toolbox(configured: &[HttpToolConfig]) -> Result<Toolbox, HttpToolError> {
+    let built_in = built_in();
+    let egress = egress::Egress::default();
+    let mut tools: Vec<Arc<dyn Tool>> = built_in.iter().map(Arc::clone).collect();
+    for config in configured {
+        let taken = |detail: &str| HttpToolError {
+            tool: config.name.clone(),
+            detail: detail.to_owned(),
+        };
+        if built_in.get(&config.name).is_some() {
+            return Err(taken("a built-in tool has this name; choose another"));
+        }
+        if tools.iter().any(|tool| tool.spec().name == config.name) {
+            return Err(taken("there are two of this name"));
+        }
+        tools.push(Arc::new(http::HttpTool::new(config, egress.clone())?));
+    }
+    Ok(Toolbox::new(tools))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Driver, Left, committed};
+use crate::failpoints;
 use crate::machine::{Effect, Input};
 use crate::writer::Writer;
 
@@ -77,6 +78,7 @@ impl Driver<'_> {
                     deps.store.record_model_step(fence, step.clone())
                 })
                 .await?;
+                failpoints::reached("after_model_recorded");
                 self.writer = None;
                 self.calls = entries
                     .into_iter()

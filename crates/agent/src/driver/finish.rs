@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Driver, Left, committed};
 use crate::machine::Ending;
-use crate::title;
+use crate::{failpoints, title};
 
 impl Driver<'_> {
     pub(super) async fn finish(&mut self, ending: Ending) -> Result<(), Left> {
@@ -24,7 +24,10 @@ impl Driver<'_> {
             now: self.deps.clock.now(),
         };
         let (deps, fence) = (self.deps, self.fence);
-        committed(&self.stop, || deps.store.finish(fence, finish.clone())).await
+        failpoints::reached("before_finish");
+        committed(&self.stop, || deps.store.finish(fence, finish.clone())).await?;
+        failpoints::reached("after_finish");
+        Ok(())
     }
 
     /// What a message says of how it came about.
@@ -67,7 +70,7 @@ impl Driver<'_> {
         let title = title::suggest(self.deps, &self.run, &*model);
         tokio::select! {
             () = title => {}
-            () = self.stop.hand_back.cancelled() => {}
+            () = self.stop.draining.cancelled() => {}
         }
     }
 }

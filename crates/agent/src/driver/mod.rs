@@ -11,16 +11,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::RUN_WALL_MS;
+use domain::limits::{MAX_ATTEMPTS, RUN_WALL_MS};
 use domain::store::RunRecords;
 use domain::{
-    CallId, Clock, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError, StoreResult,
+    CallId, Clock, DeltaChannel, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError,
+    StoreResult,
 };
 use futures::future::AbortHandle;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::failpoints;
 use crate::lease::Lease;
 use crate::machine::{Effect, Input, Limits, Machine, Settings, ToolTraits};
 use crate::ports::{Model, ModelCatalog, Toolbox};
@@ -51,6 +53,8 @@ pub struct Stop {
     pub cancel: CancellationToken,
     /// The run is somebody else's, or gone: nothing more is written.
     pub lost: CancellationToken,
+    /// The drain has begun: nothing is started that can wait or be left out.
+    pub draining: CancellationToken,
     /// The drain's deadline: what is said is stored and the run handed back.
     pub hand_back: CancellationToken,
 }
@@ -63,13 +67,15 @@ pub(crate) enum Left {
     Store(StoreError),
 }
 
-/// Drives the run until it has ended, is parked, or belongs to somebody else.
-pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) {
+/// Drives the run until it has ended, is parked, or belongs to somebody else. An error is a defect
+/// that repeats: the run can't go on, and would buy the same answer again and again.
+pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) -> StoreResult<()> {
     let fence = Fence {
         run_id: run.run_id,
         fence: run.fence,
     };
     let deadline = Instant::now() + Duration::from_millis(RUN_WALL_MS);
+    let mut defects = 0;
     loop {
         let turn = async {
             let records = deps.store.recall(fence).await.map_err(Left::Store)?;
@@ -79,15 +85,20 @@ pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) {
             Ok(())
         };
         match turn.await {
-            Ok(()) | Err(Left::Lost | Left::HandedBack) => return,
-            Err(Left::Store(StoreError::FenceLost | StoreError::NotFound)) => return,
+            Ok(()) | Err(Left::Lost | Left::HandedBack) => return Ok(()),
+            Err(Left::Store(StoreError::FenceLost | StoreError::NotFound)) => return Ok(()),
             // What happened is in the records, as far as it did: begin again from there.
             Err(Left::Store(error)) => {
                 tracing::warn!(run_id = %run.run_id, %error, "the store failed under a run; reading again");
+                // A store that is away comes back; one that refuses what is written never takes it.
+                defects += i64::from(matches!(error, StoreError::Internal(_)));
+                if defects >= MAX_ATTEMPTS {
+                    return Err(error);
+                }
                 tokio::select! {
                     () = sleep(STORE_RETRY) => {}
-                    () = stop.lost.cancelled() => return,
-                    () = stop.hand_back.cancelled() => return,
+                    () = stop.lost.cancelled() => return Ok(()),
+                    () = stop.hand_back.cancelled() => return Ok(()),
                 }
             }
         }
@@ -251,6 +262,12 @@ impl<'a> Driver<'a> {
         if deltas.is_empty() {
             return Ok(());
         }
+        let point = match deltas.first() {
+            Some(delta) if delta.channel == DeltaChannel::Text && delta.offset == 0 => {
+                "first_token"
+            }
+            _ => "mid_stream",
+        };
         let started = Instant::now();
         let (deps, fence) = (self.deps, self.fence);
         committed(&self.stop, || {
@@ -258,6 +275,7 @@ impl<'a> Driver<'a> {
                 .append_deltas(fence, deltas.clone(), deps.clock.now())
         })
         .await?;
+        failpoints::reached(point);
         writer.flushed(started);
         Ok(())
     }

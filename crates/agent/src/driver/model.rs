@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Driver, Left};
 use crate::machine::Input;
 use crate::ports::{Model, ModelChunk, ModelError, ModelErrorKind, ModelRequest, ModelStream};
-use crate::{calls, context};
+use crate::{calls, context, failpoints};
 
 pub(super) struct Answering {
     call: u64,
@@ -69,6 +69,7 @@ impl Driver<'_> {
             return Ok(());
         };
         let request = self.request(&model, tools, prefill).await?;
+        failpoints::reached("before_model");
         self.answering = Some(Answering {
             call,
             stream: futures::stream::once(async move { model.answer(request).await })
@@ -130,7 +131,8 @@ impl Driver<'_> {
                 usage,
             })) => {
                 self.answering = None;
-                let calls = calls::ready(calls, &*self.deps.ids);
+                let mut calls = calls::ready(calls, &*self.deps.ids);
+                self.check_calls(&mut calls);
                 self.feed(Input::End {
                     call,
                     calls,

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 
 use super::{Driver, Left, committed};
 use crate::context::shortened;
-use crate::machine::Input;
+use crate::failpoints;
+use crate::machine::{Input, NewCall};
 use crate::ports::{ToolContext, ToolError, ToolPlan};
 
 /// `None` when the call was dropped.
@@ -27,6 +28,36 @@ pub(super) struct Finished {
 pub(super) type Running = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 impl Driver<'_> {
+    fn tool_context(&self, call_id: CallId) -> ToolContext {
+        ToolContext {
+            user_id: self.run.user_id,
+            conversation_id: self.run.conversation_id,
+            run_id: self.run.run_id,
+            call_id,
+            time_zone: self
+                .run
+                .time_zone
+                .clone()
+                .unwrap_or_else(|| "UTC".to_owned()),
+            clock: Arc::clone(&self.deps.clock),
+        }
+    }
+
+    /// Finds calls that their tool would refuse, before anybody is asked to approve them. A plan
+    /// that is not carried out does nothing.
+    pub(super) fn check_calls(&self, calls: &mut [NewCall]) {
+        for new in calls.iter_mut().filter(|new| new.defect.is_none()) {
+            let Some(tool) = self.deps.tools.get(&new.call.name) else {
+                continue;
+            };
+            let context = self.tool_context(new.call.call_id);
+            new.defect = tool
+                .plan(&context, &new.call.arguments)
+                .err()
+                .map(|error| error.detail);
+        }
+    }
+
     pub(super) async fn execute_call(&mut self, call_id: CallId) -> Result<(), Left> {
         let (deps, fence) = (self.deps, self.fence);
         let Some(entry) = self.calls.get(&call_id).cloned() else {
@@ -42,19 +73,7 @@ impl Driver<'_> {
                 )
                 .await;
         };
-        let context = ToolContext {
-            user_id: self.run.user_id,
-            conversation_id: self.run.conversation_id,
-            run_id: self.run.run_id,
-            call_id,
-            time_zone: self
-                .run
-                .time_zone
-                .clone()
-                .unwrap_or_else(|| "UTC".to_owned()),
-            clock: Arc::clone(&deps.clock),
-        };
-        let plan = match tool.plan(&context, &entry.arguments) {
+        let plan = match tool.plan(&self.tool_context(call_id), &entry.arguments) {
             Ok(plan) => plan,
             Err(error) => {
                 return self
@@ -69,6 +88,7 @@ impl Driver<'_> {
                         .commit_command(fence, call_id, command.clone(), deps.clock.now())
                 })
                 .await?;
+                failpoints::reached("after_result");
                 self.feed(Input::Outcome { call_id });
             }
             ToolPlan::Call(call) => {
@@ -76,6 +96,7 @@ impl Driver<'_> {
                     deps.store.call_running(fence, call_id, deps.clock.now())
                 })
                 .await?;
+                failpoints::reached("after_intent");
                 // Between this check and the effect a pause of the whole process can still fall;
                 // the promise names that window.
                 if !deps.lease.holds(self.claimed) {
@@ -107,21 +128,22 @@ impl Driver<'_> {
         if self.aborts.remove(&call_id).is_none() {
             return Ok(());
         }
+        failpoints::reached("after_effect");
         let class = self.calls.get(&call_id).map(|entry| entry.class);
+        let leaves_traces = matches!(class, Some(ToolClass::Effectful | ToolClass::Keyed));
         let outcome = match finished.result {
             Some(Ok(result)) => ToolOutcome {
                 state: CallState::Succeeded,
                 result: bounded(result),
             },
-            Some(Err(error)) => ToolOutcome::failed(&error.detail),
-            None if finished.late
-                && matches!(class, Some(ToolClass::Effectful | ToolClass::Keyed)) =>
-            {
-                ToolOutcome::without_result(
-                    CallState::Unknown,
-                    "The tool did not answer in time. It may or may not have happened.",
-                )
+            Some(Err(error)) if error.unknown && leaves_traces => {
+                ToolOutcome::without_result(CallState::Unknown, &error.detail)
             }
+            Some(Err(error)) => ToolOutcome::failed(&error.detail),
+            None if finished.late && leaves_traces => ToolOutcome::without_result(
+                CallState::Unknown,
+                "The tool did not answer in time. It may or may not have happened.",
+            ),
             None => ToolOutcome::failed("The tool did not answer in time."),
         };
         self.settle(call_id, outcome).await
@@ -138,6 +160,7 @@ impl Driver<'_> {
                 .record_outcome(fence, call_id, outcome.clone(), deps.clock.now())
         })
         .await?;
+        failpoints::reached("after_result");
         self.feed(Input::Outcome { call_id });
         Ok(())
     }

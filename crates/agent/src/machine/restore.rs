@@ -45,12 +45,12 @@ impl Machine {
         }
         let mut effects = machine.take_up(records);
         if records.run.cancel_requested {
-            let mut cancelled = machine.settle_open(&effects);
+            let mut cancelled = machine.settle_open(&effects, records);
             let ending = machine.ending(RunState::Cancelled, MessageStatus::Cancelled);
             cancelled.push(Effect::Finish(ending));
             effects = cancelled;
         } else if records.run.attempts >= limits::MAX_ATTEMPTS {
-            let mut failed = machine.settle_open(&effects);
+            let mut failed = machine.settle_open(&effects, records);
             failed.push(
                 machine.fail(RunError {
                     code: "too_many_restarts".to_owned(),
@@ -100,7 +100,7 @@ impl Machine {
     }
 
     /// Instead of going on: every open call gets what can be said of it.
-    fn settle_open(&mut self, planned: &[Effect]) -> Vec<Effect> {
+    fn settle_open(&mut self, planned: &[Effect], records: &RunRecords) -> Vec<Effect> {
         let open = std::mem::take(&mut self.open);
         let mut effects: Vec<Effect> = open
             .iter()
@@ -116,6 +116,13 @@ impl Machine {
                         CallState::Denied,
                         "The run ended before this was decided.",
                     ),
+                    OpenState::Handed if may_have_happened(call, records) => {
+                        ToolOutcome::without_result(
+                            CallState::Unknown,
+                            "The run ended while this call was being made. It may or may not have \
+                             happened.",
+                        )
+                    }
                     OpenState::Handed => {
                         ToolOutcome::failed("The run ended before this call was made.")
                     }
@@ -129,6 +136,16 @@ impl Machine {
         effects.push(Effect::BeginAnswer);
         effects
     }
+}
+
+/// A keyed call that left is made again with its key when the run goes on; when it ends instead,
+/// nobody knows.
+fn may_have_happened(call: &OpenCall, records: &RunRecords) -> bool {
+    matches!(call.class, ToolClass::Effectful | ToolClass::Keyed)
+        && records
+            .ledger
+            .iter()
+            .any(|entry| entry.call_id == call.call_id && entry.state == CallState::Running)
 }
 
 /// The recovery table of the ledger.

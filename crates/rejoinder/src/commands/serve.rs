@@ -23,6 +23,11 @@ use crate::{keys, lifecycle, parameters, telemetry};
 pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let config = Config::load(data, flags)?;
     telemetry::logs(&config)?;
+    #[cfg(feature = "failpoints")]
+    if let Some(failpoint) = crate::config::failpoint()? {
+        tracing::warn!(?failpoint, "this process will kill itself");
+        failpoint.arm();
+    }
     config.create_data_dir()?;
     let _lock = lock(&config).await?;
     let metrics = telemetry::metrics()?;
@@ -31,7 +36,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let listener = bind(config.listen).await?;
     let listen = listener.local_addr()?;
     let base = wiring::base(&config, true).await?;
-    let (handle, scheduler) = wiring::agent(&base, Arc::clone(&models.catalog), config.is_sqlite());
+    let (handle, scheduler) = wiring::agent(&base, Arc::clone(&models.catalog), &config)?;
 
     let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
     let setup_code = setup_code(&config, &base).await?;
@@ -51,7 +56,10 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         tracker: tracker.clone(),
         drain: drain.clone(),
-        metrics_render: Arc::new(move || metrics.render()),
+        metrics_render: {
+            let metrics = metrics.clone();
+            Arc::new(move || metrics.render())
+        },
     };
     let store: Arc<dyn Store> = base.store.clone();
     let state = AppState::new(
@@ -70,6 +78,11 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         stopped
             .clone()
             .run_until_cancelled_owned(lifecycle::watch_health(base.store.clone())),
+    );
+    beside.spawn(
+        stopped
+            .clone()
+            .run_until_cancelled_owned(lifecycle::metrics_upkeep(metrics)),
     );
     beside.spawn(stopped.clone().run_until_cancelled_owned(lifecycle::sweep(
         base.store.clone(),
@@ -97,9 +110,18 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         );
     }
     tracing::info!(%listen, data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "ready");
-    server::serve(listener, server::router(state), drain).await?;
-
-    runs.await.context("the scheduler broke")?;
+    // Until the runs have ended or been handed back: `/ready` says 503, what is there can be read,
+    // new work is refused with a reason.
+    let closed = CancellationToken::new();
+    let serving = tracker.spawn(server::serve(
+        listener,
+        server::router(state),
+        closed.clone(),
+    ));
+    let ended = runs.await;
+    closed.cancel();
+    serving.await.context("the listener broke")??;
+    ended.context("the scheduler broke")?;
     tracker.close();
     tracker.wait().await;
     stopped.cancel();

@@ -75,6 +75,8 @@ async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
             } else {
                 full_name
             };
+            let first = !base.store.has_users().await?;
+            let role = if first { RoleName::Admin } else { role };
             let new = NewUser {
                 email,
                 full_name,
@@ -86,7 +88,16 @@ async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
             base.store
                 .audit(None, "user_added", Some(user.id.0), now)
                 .await?;
-            Ok(format!("Added {} ({}).", user.email, user.role.as_str()))
+            let why = if first {
+                "; the first account is the admin's"
+            } else {
+                ""
+            };
+            Ok(format!(
+                "Added {} ({}{why}).",
+                user.email,
+                user.role.as_str()
+            ))
         }
         UserCommand::Passwd { email } => {
             let user = find(base, &email).await?;

@@ -40,6 +40,15 @@ pub fn default_data_dir() -> Result<PathBuf> {
     Ok(PathBuf::from(home).join(below).join("rejoinder"))
 }
 
+/// Where a test wants the process to die: `REJOINDER_FAILPOINT=name:hit`.
+#[cfg(feature = "failpoints")]
+pub fn failpoint() -> Result<Option<agent::failpoints::Failpoint>> {
+    variable("REJOINDER_FAILPOINT")
+        .map(|text| text.parse().map_err(anyhow::Error::msg))
+        .transpose()
+        .context("REJOINDER_FAILPOINT can't be used")
+}
+
 /// Changes with every boot of the machine; `None` where the system doesn't tell.
 pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;

@@ -1,11 +1,13 @@
 //! `rejoinder.toml`. Unknown keys and bad values stop the start.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{LogFormat, Registration};
 
@@ -27,6 +29,8 @@ pub struct File {
     pub log_format: Option<LogFormat>,
     #[serde(default)]
     pub providers: Vec<Provider>,
+    #[serde(default)]
+    pub tools: Vec<Tool>,
     #[serde(default)]
     pub local_model: LocalModel,
 }
@@ -54,6 +58,49 @@ pub enum Adapter {
     Anthropic,
     Gemini,
     Ollama,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema as a table, or as JSON in a text.
+    pub schema: Value,
+    pub method: HttpMethod,
+    pub url: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, SecretString>,
+    pub class: Option<ToolClass>,
+    pub policy: Option<ToolPolicy>,
+    pub timeout_seconds: Option<u64>,
+    pub idempotency_header: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    Get,
+    Delete,
+    Post,
+    Put,
+    Patch,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolClass {
+    ReadOnly,
+    Keyed,
+    Effectful,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolPolicy {
+    Allow,
+    Ask,
+    Deny,
 }
 
 #[derive(Debug, Default, Deserialize)]

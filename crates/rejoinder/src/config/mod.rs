@@ -5,11 +5,13 @@ mod environment;
 mod file;
 mod providers;
 mod show;
+mod tools;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::tools::HttpToolConfig;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use models::ProviderConfig;
@@ -17,6 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use environment::boot_id;
+#[cfg(feature = "failpoints")]
+pub use environment::failpoint;
 pub use show::show;
 
 /// Whether people may make accounts by themselves once there is one.
@@ -89,6 +93,7 @@ pub struct Config {
     pub registration: Registration,
     pub model: Option<String>,
     pub providers: Vec<ProviderConfig>,
+    pub tools: Vec<HttpToolConfig>,
     pub secret_key: Option<SecretString>,
     pub metrics_token: Option<SecretString>,
     pub docs: bool,
@@ -132,6 +137,7 @@ impl Config {
             "database_url must begin with sqlite:// or postgres://"
         );
         let providers = providers::all(file.providers)?;
+        let tools = tools::all(file.tools)?;
         let config = Self {
             listen: match serve.listen {
                 Some(listen) => listen,
@@ -146,6 +152,7 @@ impl Config {
                 .unwrap_or(Registration::Closed),
             model: serve.model.clone().or(file.model),
             providers,
+            tools,
             secret_key: environment::secret("REJOINDER_SECRET_KEY").or(file.secret_key),
             metrics_token: environment::secret("REJOINDER_METRICS_TOKEN").or(file.metrics_token),
             docs: file.docs.unwrap_or(true),

@@ -1,7 +1,8 @@
 //! The configuration as it holds, without its secrets.
 
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tools::HttpToolConfig;
 
 use super::Config;
 
@@ -25,6 +26,7 @@ pub fn show(config: &Config) -> Value {
             })
         })
         .collect();
+    let tools: Vec<Value> = config.tools.iter().map(tool).collect();
     json!({
         "data_dir": config.data_dir,
         "config_file": config.file,
@@ -34,6 +36,7 @@ pub fn show(config: &Config) -> Value {
         "registration": format!("{:?}", config.registration).to_lowercase(),
         "model": config.model,
         "providers": providers,
+        "tools": tools,
         "secret_key": masked(config.secret_key.is_some()),
         "metrics_token": masked(config.metrics_token.is_some()),
         "docs": config.docs,
@@ -48,6 +51,26 @@ pub fn show(config: &Config) -> Value {
             "threads": config.local_model.threads,
             "idle_minutes": config.local_model.idle.as_secs() / 60,
         },
+    })
+}
+
+fn tool(tool: &HttpToolConfig) -> Value {
+    let headers: Map<String, Value> = tool
+        .headers
+        .iter()
+        .map(|(name, _)| (name.clone(), json!("(set)")))
+        .collect();
+    json!({
+        "name": tool.name,
+        "description": tool.description,
+        "schema": tool.schema,
+        "method": tool.method.as_str(),
+        "url": tool.url,
+        "headers": headers,
+        "class": tool.class,
+        "policy": tool.policy,
+        "timeout_seconds": tool.timeout.as_secs(),
+        "idempotency_header": tool.idempotency_header,
     })
 }
 
@@ -68,7 +91,44 @@ fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use std::time::Duration;
+
+    use domain::{ToolClass, ToolPolicy};
+    use serde_json::json;
+    use tools::{HttpMethod, HttpToolConfig};
+
+    use super::{tool, without_password};
+
+    #[test]
+    fn headers_of_tools_are_masked() {
+        let shown = tool(&HttpToolConfig {
+            name: "order".to_owned(),
+            description: "Orders.".to_owned(),
+            schema: json!({"type": "object"}),
+            method: HttpMethod::Post,
+            url: "https://shop.example.org/orders".to_owned(),
+            headers: vec![("Authorization".to_owned(), "s3cret".to_owned().into())],
+            class: ToolClass::Keyed,
+            policy: ToolPolicy::Ask,
+            timeout: Duration::from_secs(5),
+            idempotency_header: Some("Idempotency-Key".to_owned()),
+        });
+        assert_eq!(
+            shown,
+            json!({
+                "name": "order",
+                "description": "Orders.",
+                "schema": {"type": "object"},
+                "method": "POST",
+                "url": "https://shop.example.org/orders",
+                "headers": {"Authorization": "(set)"},
+                "class": "keyed",
+                "policy": "ask",
+                "timeout_seconds": 5,
+                "idempotency_header": "Idempotency-Key",
+            })
+        );
+    }
 
     #[test]
     fn passwords_are_masked() {

@@ -31,6 +31,11 @@ fn unknown_keys_and_bad_values_are_named() {
     );
     refused(
         &operator,
+        &["serve", "--model", "nope/x"],
+        &["nope", "not configured"],
+    );
+    refused(
+        &operator,
         &["serve", "--public-url", "chat.example.org"],
         &["chat.example.org", "https://"],
     );

@@ -57,6 +57,12 @@ pub(crate) struct Entry {
 }
 
 fn entry(row: &Row) -> StoreResult<Entry> {
+    let left_at = row.maybe_time("left_at")?;
+    // The table keeps one state for a call without an outcome; that it left is a time beside it.
+    let state = match (row.word("state", CallState::parse)?, left_at) {
+        (CallState::Intended, Some(_)) => CallState::Running,
+        (state, _) => state,
+    };
     let entry = LedgerEntry {
         call_id: CallId(row.get("call_id")?),
         run_id: RunId(row.get("run_id")?),
@@ -65,13 +71,10 @@ fn entry(row: &Row) -> StoreResult<Entry> {
         tool_name: row.get("tool_name")?,
         class: row.word("class", ToolClass::parse)?,
         arguments: row.json("arguments")?.unwrap_or_default(),
-        state: row.word("state", CallState::parse)?,
+        state,
         result: row.json("result")?,
     };
-    Ok(Entry {
-        entry,
-        left_at: row.maybe_time("left_at")?,
-    })
+    Ok(Entry { entry, left_at })
 }
 
 pub(crate) async fn insert(

@@ -18,6 +18,7 @@ for_each_database! {
     an_outcome_is_kept,
     commands_happen_exactly_once,
     commands_survive_a_take_over,
+    a_call_that_left_is_known_to_whoever_takes_over,
     a_refused_command_tells_the_model,
     todos_of_the_user,
     an_end_settles_what_is_open,
@@ -216,6 +217,35 @@ async fn commands_survive_a_take_over(db: &TestDb) {
         .unwrap();
     assert_eq!(first, second);
     assert_eq!(db.store.todos(user.id).await.unwrap().len(), 1);
+}
+
+async fn a_call_that_left_is_known_to_whoever_takes_over(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (sent, old) = db.started(user.id, "go").await;
+    let calls = vec![
+        db.call("left", ToolClass::Effectful, false),
+        db.call("stayed", ToolClass::Effectful, false),
+        db.call("settled", ToolClass::Effectful, false),
+    ];
+    let step = db.model_step(sent.ai_message.id, calls.clone());
+    db.store.record_model_step(old, step).await.unwrap();
+    for index in [0, 2] {
+        let call_id = calls[index].call.call_id;
+        db.store.call_running(old, call_id, db.now()).await.unwrap();
+    }
+    let settled = calls[2].call.call_id;
+    db.store
+        .record_outcome(old, settled, ToolOutcome::failed("no"), db.now())
+        .await
+        .unwrap();
+    db.later(LEASE_MS + 1);
+    let new = fence(&db.claim().await);
+    let records = db.store.recall(new).await.unwrap();
+    let states: Vec<_> = records.ledger.iter().map(|entry| entry.state).collect();
+    assert_eq!(
+        states,
+        [CallState::Running, CallState::Intended, CallState::Failed]
+    );
 }
 
 async fn a_refused_command_tells_the_model(db: &TestDb) {

@@ -7,6 +7,8 @@
 
 mod agent;
 mod app;
+mod approvals;
+mod crash;
 mod kill;
 mod scripted;
 mod tidy;

@@ -71,10 +71,16 @@ pub(super) async fn delete(
         return Err(wrong_password("/password"));
     }
     let user_id = account.id();
-    state.store.delete_user(user_id).await?;
-    state.has_users.store(false, Ordering::Relaxed);
-    state.bus.signal(Signal::AccountDeleted { user_id });
-    audit(&state, None, "delete_account", Some(user_id.0)).await;
+    // A task of its own: what must follow the deletion follows, whoever leaves.
+    let task = state.clone();
+    let deleted = state.config.tracker.spawn(async move {
+        task.store.delete_user(user_id).await?;
+        task.has_users.store(false, Ordering::Relaxed);
+        task.bus.signal(Signal::AccountDeleted { user_id });
+        audit(&task, None, "delete_account", Some(user_id.0)).await;
+        Ok::<_, Problem>(())
+    });
+    deleted.await.map_err(Problem::internal)??;
     signed_out(&state)
 }
 

@@ -39,14 +39,20 @@ pub(super) async fn change(
         password_hash,
         ..UserPatch::default()
     };
-    state.store.update_user(user_id, patch, state.now()).await?;
     let except = Some(account.session.session_id);
-    state.store.end_sessions(user_id, except).await?;
-    state.bus.signal(Signal::SessionsEnded {
-        user_id,
-        session_id: None,
-        except,
+    // A task of its own: whoever leaves in between must not keep the other sessions alive.
+    let task = state.clone();
+    let changed = state.config.tracker.spawn(async move {
+        task.store.update_user(user_id, patch, task.now()).await?;
+        task.store.end_sessions(user_id, except).await?;
+        task.bus.signal(Signal::SessionsEnded {
+            user_id,
+            session_id: None,
+            except,
+        });
+        audit(&task, Some(user_id), "change_password", Some(user_id.0)).await;
+        Ok::<_, Problem>(())
     });
-    audit(&state, Some(user_id), "change_password", Some(user_id.0)).await;
+    changed.await.map_err(Problem::internal)??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use serde_json::Value;
-use testkit::scripted_text;
 use testkit::transcript::Known;
+use testkit::{Client, scripted_text};
 
 use super::database::Database;
 use super::writer::{Log, Sent, Told};
@@ -74,7 +74,7 @@ async fn writer(log: &Log, summary: &mut Summary, broken: &mut Vec<String>) {
     todos(log, summary, broken).await;
     for (id, known) in &log.read.messages {
         summary.streams += 1;
-        if let Err(problem) = seen(log, *id, known, &all).await {
+        if let Err(problem) = seen(&log.client, *id, known, &all).await {
             broken.push(problem);
         }
     }
@@ -212,7 +212,7 @@ async fn todos(log: &Log, summary: &mut Summary, broken: &mut Vec<String>) {
 }
 
 /// What somebody has read is still there: in the message, or in the history of its revisions.
-async fn seen(log: &Log, id: i64, known: &Known, all: &[&Value]) -> Result<(), String> {
+pub async fn seen(client: &Client, id: i64, known: &Known, all: &[&Value]) -> Result<(), String> {
     let Some(message) = all.iter().find(|m| m["id"].as_i64() == Some(id)) else {
         return Err(format!("message {id} was seen and is gone: {known:?}"));
     };
@@ -220,7 +220,7 @@ async fn seen(log: &Log, id: i64, known: &Known, all: &[&Value]) -> Result<(), S
     let path = format!("/chat/conversations/{conversation}/messages/{id}/revisions");
     let mut texts: HashMap<i64, String> = HashMap::new();
     if message["revision"].as_i64() > Some(1) {
-        let body = log.client.get(&path).await.expect(200);
+        let body = client.get(&path).await.expect(200);
         for old in body
             .as_array()
             .or_else(|| body["revisions"].as_array())

@@ -5,8 +5,8 @@
 //! Ignored by default: it needs the real binary (`REJOINDER_BIN`) and minutes. `make test` runs it.
 //! `REJOINDER_KILL_ROUNDS` and `REJOINDER_SEED` repeat a run.
 
-mod compare;
-mod database;
+pub mod compare;
+pub mod database;
 mod doubt;
 mod writer;
 

@@ -1,0 +1,138 @@
+//! Death at every failpoint, at its first, second and third hit, on both databases (promises P1, P2,
+//! P3, P4 and P5b). In one trial a client has a conversation, the process kills itself at the point,
+//! is started again, and everything that the client was told is compared with what the API, the raw
+//! database and the scripted model hold. For each point there is one more trial in which the second
+//! life dies there as well.
+//!
+//! Ignored by default: it needs the real binary with the feature `failpoints`
+//! (`REJOINDER_FAILPOINT_BIN`) and a minute or two. `REJOINDER_FAILPOINT=after_claim:2` repeats one
+//! trial.
+
+mod compare;
+mod reader;
+mod sender;
+mod trial;
+mod turns;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent::failpoints::POINTS;
+use testkit::TestDatabase;
+use testkit::process::setting;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use trial::{Report, Trial};
+
+const HITS: u64 = 3;
+/// Nothing in the default toolbox asks for an approval.
+const OUT_OF_REACH: [&str; 1] = ["after_approval"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the binary with failpoints and a minute: make test"]
+async fn sqlite() {
+    matrix("sqlite", 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the binary with failpoints, PostgreSQL and a minute: make test"]
+async fn postgres() {
+    // A dead node's leases must run out first: these trials mostly wait.
+    matrix("postgres", 8).await;
+}
+
+async fn database(name: &str) -> TestDatabase {
+    if name == "sqlite" {
+        return TestDatabase::sqlite();
+    }
+    TestDatabase::postgres()
+        .await
+        .expect("REJOINDER_TEST_POSTGRES_URL")
+}
+
+async fn matrix(name: &'static str, lanes: usize) {
+    let only = setting("REJOINDER_FAILPOINT");
+    let started = Instant::now();
+    let lanes = Arc::new(Semaphore::new(lanes));
+    let mut trials = JoinSet::new();
+    let mut names = BTreeMap::new();
+    let kinds = (1..=HITS).map(|hit| (hit, false)).chain([(1, true)]);
+    for (point, (hit, twice)) in POINTS
+        .into_iter()
+        .flat_map(|p| kinds.clone().map(move |k| (p, k)))
+    {
+        let failpoint = format!("{point}:{hit}");
+        if only.as_ref().is_some_and(|only| *only != failpoint) {
+            continue;
+        }
+        let (lanes, trial) = (lanes.clone(), Trial { point, hit, twice });
+        let task = trials.spawn(async move {
+            let _lane = lanes.acquire_owned().await.unwrap();
+            trial.run(database(name).await).await
+        });
+        names.insert(task.id(), failpoint);
+    }
+    let count = names.len();
+    let mut done = Vec::new();
+    let mut broken = Vec::new();
+    while let Some(ended) = trials.join_next_with_id().await {
+        match ended {
+            Ok((_, report)) => {
+                println!("{name}: {report}");
+                let (point, hit) = (report.point, report.hit);
+                broken.extend(
+                    report
+                        .broken
+                        .iter()
+                        .map(|what| format!("{point}:{hit}: {what}")),
+                );
+                done.push(report);
+            }
+            Err(error) => broken.push(format!("{}: {error}", names[&error.id()])),
+        }
+    }
+    summary(name, &done, started.elapsed());
+    for point in POINTS.iter().filter(|point| !OUT_OF_REACH.contains(point)) {
+        if only.is_none()
+            && !done
+                .iter()
+                .any(|r| r.point == *point && r.hit == 1 && r.deaths > 0)
+        {
+            broken.push(format!("{point} was never reached"));
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "{name}: {} broken in {count} trials:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
+}
+
+fn summary(name: &str, done: &[Report], took: Duration) {
+    let sum = |count: fn(&Report) -> usize| done.iter().map(count).sum::<usize>();
+    let reached = sum(|report| usize::from(report.deaths > 0));
+    let slowest = done.iter().map(|report| report.recovery).max();
+    println!(
+        "{name}: {} trials, {} deaths, {} trials did not reach their point; {} messages sent in {} \
+         attempts, each stored once and answered in full; {} answers, {} of them begun again, read \
+         three times over (SSE and socket resumed {} and {} times, and a socket that came late); {} \
+         model calls, {} asked for again; {} todos; slowest recovery {:.1} s; {:.0} s in all",
+        done.len(),
+        sum(|report| report.deaths),
+        done.len() - reached,
+        sum(|report| report.compared.messages),
+        sum(|report| report.attempts),
+        sum(|report| report.compared.answers),
+        sum(|report| report.compared.restarted),
+        sum(|report| report.streams_resumed),
+        sum(|report| report.sockets_resumed),
+        sum(|report| report.compared.requests),
+        sum(|report| report.compared.asked_again),
+        sum(|report| report.compared.todos),
+        slowest.unwrap_or_default().as_secs_f64(),
+        took.as_secs_f64(),
+    );
+}

@@ -1,0 +1,195 @@
+//! One death, or two in a row, and what came after.
+
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use testkit::process::{Binary, Server, setting};
+use testkit::{Client, ScriptedModel, TestDatabase};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::compare::{self, Compared};
+use super::reader;
+use super::sender::{Address, Log, Sender};
+use super::turns::turns;
+use crate::kill::database::Database;
+
+/// Promised: every run is over within this time of the restart.
+const RUNS_END: Duration = Duration::from_secs(30);
+/// After the last answer: a point behind it may still be on its way.
+const GRACE: Duration = Duration::from_secs(2);
+const SIGKILL: i32 = 9;
+
+pub struct Trial {
+    pub point: &'static str,
+    pub hit: u64,
+    /// Then the second life dies too, where it first comes to the point.
+    pub twice: bool,
+}
+
+pub struct Report {
+    pub point: &'static str,
+    pub hit: u64,
+    pub deaths: usize,
+    /// From the last restart to the end of the runs that the death left.
+    pub recovery: Duration,
+    pub attempts: usize,
+    pub streams_resumed: usize,
+    pub sockets_resumed: usize,
+    pub compared: Compared,
+    pub broken: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.point, self.hit)?;
+        if self.deaths == 0 {
+            return write!(f, " not reached");
+        }
+        write!(
+            f,
+            " {} deaths, {} attempts, {} answers begun again, {} model calls asked for again, \
+             recovered in {:.1} s",
+            self.deaths,
+            self.attempts,
+            self.compared.restarted,
+            self.compared.asked_again,
+            self.recovery.as_secs_f64()
+        )
+    }
+}
+
+impl Trial {
+    pub async fn run(self, database: TestDatabase) -> Report {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = &folder.path().join("data");
+        std::fs::create_dir(data_dir).unwrap();
+        let database = Database::of(&database, data_dir);
+        let model = ScriptedModel::start().await;
+        let binary = || binary(data_dir, &database, &model);
+
+        let failpoint = format!("{}:{}", self.point, self.hit);
+        let mut server = binary()
+            .env("REJOINDER_FAILPOINT", &failpoint)
+            .start()
+            .await;
+        let client = Client::new(&server.url);
+        client.register("user@example.org").await;
+        let (moved, url) = watch::channel(server.url.clone());
+        let token = client.token().unwrap();
+        let address = Address { url, token };
+        let conversation = client.post("/chat/conversations", json!({})).await;
+        let conversation = conversation.expect(201)["conversation_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let beginning = reader::end(&client).await;
+
+        let turns = turns();
+        let sender = Sender::new(address.clone(), &conversation);
+        let mut sending = JoinSet::new();
+        sending.spawn(sender.run(turns.clone()));
+        let watched = vec![conversation.clone()];
+        let mut reading = JoinSet::new();
+        reading.spawn(reader::follow(
+            address.clone(),
+            beginning.clone(),
+            watched,
+            turns.len(),
+        ));
+
+        let mut deaths = 0;
+        let mut recovery = Duration::ZERO;
+        let mut log = None;
+        while death(&mut server, &mut sending, &mut log).await {
+            deaths += 1;
+            if deaths == 1 && self.twice {
+                let failpoint = format!("{}:1", self.point);
+                server = binary()
+                    .env("REJOINDER_FAILPOINT", &failpoint)
+                    .start()
+                    .await;
+                moved.send_replace(server.url.clone());
+            } else {
+                server = binary().start().await;
+                moved.send_replace(server.url.clone());
+                recovery = database.runs_end(RUNS_END).await;
+                break;
+            }
+        }
+        let log = match log {
+            Some(log) => log,
+            None => sending.join_next().await.unwrap().unwrap(),
+        };
+        let live = reading.join_next().await.unwrap().unwrap();
+        let mut watched: Vec<String> = log.acknowledged.values().cloned().collect();
+        watched.sort_unstable();
+        watched.dedup();
+        let late = reader::follow(address.clone(), beginning, watched, turns.len()).await;
+
+        let found = compare::Found {
+            point: self.point,
+            deaths,
+            turns: &turns,
+            conversation: &conversation,
+            log: &log,
+            live: &live,
+            late: &late,
+            requests: &model.answers(),
+        };
+        let (compared, mut broken) = found.compare(&address.client(), &database).await;
+        let exit = server.terminate().await;
+        if !exit.success() {
+            broken.push(format!("drain: {exit}; {}", binary().log()));
+        }
+        database.check_integrity().await;
+        if !broken.is_empty() {
+            println!("{failpoint}: {}", binary().log());
+        }
+        Report {
+            point: self.point,
+            hit: self.hit,
+            deaths,
+            recovery,
+            attempts: log.attempts,
+            streams_resumed: log.resumed,
+            sockets_resumed: live.resumed,
+            compared,
+            broken,
+        }
+    }
+}
+
+fn binary(data_dir: &Path, database: &Database, model: &ScriptedModel) -> Binary {
+    let program = setting("REJOINDER_FAILPOINT_BIN").expect("REJOINDER_FAILPOINT_BIN");
+    Binary::new(program, data_dir)
+        .arg("--database-url", database.url())
+        .arg("--model", "openai/scripted")
+        .env("OPENAI_API_KEY", "sk-test")
+        .env("OPENAI_BASE_URL", &model.base_url())
+}
+
+/// Waits until the process has killed itself, or until the client is through and it has not: the
+/// client's log is then complete. Answers whether it died.
+async fn death(server: &mut Server, sending: &mut JoinSet<Log>, log: &mut Option<Log>) -> bool {
+    let mut until = log.is_some().then(|| Instant::now() + GRACE);
+    loop {
+        if let Some(exit) = server.exited() {
+            assert_eq!(exit.signal(), Some(SIGKILL), "not by its own hand: {exit}");
+            return true;
+        }
+        if until.is_some_and(|until| Instant::now() > until) {
+            return false;
+        }
+        tokio::select! {
+            Some(ended) = sending.join_next() => {
+                *log = Some(ended.unwrap());
+                until = Some(Instant::now() + GRACE);
+            }
+            () = tokio::time::sleep(Duration::from_millis(10)) => {}
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the client says in every trial: enough for each point to be reached three times.
+
+use serde_json::{Value, json};
+use testkit::scripted_text;
+
+/// One message and what must come of it.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub key: String,
+    pub content: String,
+    /// Text of each answer, the final one last: one model call each.
+    pub answers: Vec<String>,
+    pub todos: Vec<&'static str>,
+    /// What the calculator said.
+    pub sums: Vec<&'static str>,
+    /// In a conversation that the message itself makes.
+    pub alone: bool,
+}
+
+/// Tools in two steps; a plain one; tools in one step.
+pub fn turns() -> Vec<Turn> {
+    let one = "before=2 delay_ms=40 tool=todo_add args={\"title\":\"milk\"} \
+               tool=calculator args={\"expression\":\"6*7\"} \
+               then before=1 delay_ms=15 tool=todo_add args={\"title\":\"bread\"} \
+               tool=calculator args={\"expression\":\"10+1\"} \
+               then delay_ms=15 tokens=12";
+    let two = "delay_ms=15 tokens=16";
+    let three = "before=3 delay_ms=15 tool=todo_add args={\"title\":\"eggs\"} \
+                 tool=calculator args={\"expression\":\"2^10\"} \
+                 then delay_ms=15 tokens=9";
+    let turn = |number: u32, script: &str, tokens: &[usize]| Turn {
+        key: format!("0190a0a0-0000-4000-8000-00000000000{number}"),
+        content: format!("Message {number} [[script: {script}]]"),
+        answers: tokens.iter().map(|tokens| scripted_text(*tokens)).collect(),
+        todos: Vec::new(),
+        sums: Vec::new(),
+        alone: false,
+    };
+    vec![
+        Turn {
+            todos: vec!["milk", "bread"],
+            sums: vec!["42", "11"],
+            ..turn(1, one, &[2, 1, 12])
+        },
+        Turn {
+            alone: true,
+            ..turn(2, two, &[16])
+        },
+        Turn {
+            todos: vec!["eggs"],
+            sums: vec!["1024"],
+            ..turn(3, three, &[3, 9])
+        },
+    ]
+}
+
+impl Turn {
+    /// What is sent, each time the same. `conversation` is where it goes unless it is alone.
+    pub fn body(&self, conversation: &str) -> Value {
+        json!({
+            "content": self.content,
+            "client_message_id": self.key,
+            "conversation_id": (!self.alone).then_some(conversation),
+        })
+    }
+
+    pub fn calls(&self) -> usize {
+        self.todos.len() + self.sums.len()
+    }
+}
