@@ -110,8 +110,10 @@ pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent,
     let task = state.clone();
     let stored = state.config.tracker.spawn(async move {
         let sent = task.store.send(message).await;
-        if sent.is_ok() {
-            failpoints::reached("after_message_commit");
+        if let Ok(sent) = &sent {
+            if !sent.repeated {
+                failpoints::reached("after_message_commit");
+            }
             task.agent.wake();
         }
         sent

@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{Embed, EmbeddedFile};
 
+use crate::error::Problem;
+
 /// Built by the page's own tools, with `.br` beside each file that gains by it.
 #[derive(Embed)]
 #[folder = "../../web/dist"]
@@ -49,7 +51,7 @@ pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Respons
     // Paths of the page's own router have no dot; a missing file must not look like the page.
     let last = name.rsplit('/').next().unwrap_or_default();
     if last.contains('.') {
-        return (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
+        return Problem::not_found().into_response();
     }
     if Files::get("index.html").is_none() {
         return (StatusCode::NOT_FOUND, NOT_BUILT).into_response();
@@ -63,7 +65,7 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
         .flatten();
     let brotli = smaller.is_some();
     let Some(EmbeddedFile { data, metadata, .. }) = smaller.or_else(|| Files::get(name)) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return Problem::not_found().into_response();
     };
     let tag = format!("\"{}\"", hex::encode(&metadata.sha256_hash()[..16]));
     let fresh = headers
