@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 exec </dev/null
 
-ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build build postgres rust
-  doc gen model browser kill)
+ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build failpoints build
+  postgres model rust doc gen browser kill crash)
 wanted=("${@:-${ALL[@]}}")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-test.XXXXXX")
@@ -68,7 +68,7 @@ finish() {
 }
 
 # Whoever runs some stages only should not have to name the servers that they need.
-if { chosen rust || chosen kill; } && ! chosen postgres; then wanted+=(postgres); fi
+if { chosen rust || chosen kill || chosen crash; } && ! chosen postgres; then wanted+=(postgres); fi
 
 if ! check_prerequisites; then
   failed=1
@@ -107,12 +107,20 @@ stage web-unit 10 "vitest:$work/vitest.json" \
   npm --prefix web run test -- --reporter=default --reporter=json --outputFile.json="$work/vitest.json" || true
 stage web-build 5 - scripts/web.sh || true
 
+# Before the ordinary build, which then puts the ordinary binary back.
+export REJOINDER_FAILPOINT_BIN=$PWD/target/failpoints/rejoinder
+stage failpoints 45 - scripts/failpoints.sh "${build[@]}" || true
 stage build 45 - cargo build "${build[@]}" --all-targets || true
 
 if stage postgres 2 - scripts/postgres.sh start "$work/postgres" && chosen postgres; then
   REJOINDER_TEST_POSTGRES_URL=$(tail -n 1 "$work/postgres.log")
   export REJOINDER_TEST_POSTGRES_URL
 fi
+stage model 15 - scripts/model.sh "$REJOINDER_TEST_MODELS" || true
+# The engine's own tests run on the real file where there is one.
+for file in "$REJOINDER_TEST_MODELS"/*.gguf; do
+  [ -f "$file" ] && export REJOINDER_TEST_MODEL=$file
+done
 if have cargo-nextest; then
   stage rust 30 cargo cargo nextest run "${build[@]}" --no-fail-fast || true
   stage doc 20 cargo cargo test "${build[@]}" --doc || true
@@ -121,10 +129,10 @@ else
 fi
 
 stage gen 10 - scripts/gen-drift.sh || true
-stage model 15 - scripts/model.sh "$REJOINDER_TEST_MODELS" || true
 stage browser 20 "playwright:$work/playwright.json" \
   env PLAYWRIGHT_JSON_OUTPUT_FILE="$work/playwright.json" scripts/browser.sh || true
 # Not among the everyday tests: they need the real binary and minutes.
 stage kill 20 cargo cargo test "${build[@]}" --test it -- --ignored --nocapture --test-threads=1 kill:: || true
+stage crash 15 cargo cargo test "${build[@]}" --test it -- --ignored --nocapture --test-threads=1 crash:: || true
 
 finish
