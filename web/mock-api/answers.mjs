@@ -1,4 +1,4 @@
-// What the scripted model says. Ask for "tools", "code", "long", "fail" or anything else.
+// What the scripted model says. Ask for "tools", "mail" (asks for approval), "code", "long", "fail" or anything else.
 
 const CODE = `Here is a small one in Rust:
 
@@ -42,6 +42,24 @@ export function answerFor(prompt) {
   const text = prompt.toLowerCase();
   if (text.includes("fail")) {
     return [{ text: "This is as far as I", fail: "The model's server closed the connection (HTTP 502)." }];
+  }
+  if (text.includes("mail")) {
+    return [
+      {
+        text: "I shall write to Bob.",
+        tool: {
+          name: "send_mail",
+          asks: true,
+          args: {
+            to: "bob@example.org",
+            subject: "Lunch",
+            text: "Dear Bob,\n\nshall we meet at noon?\n\nAda",
+          },
+          result: { sent: true },
+        },
+      },
+      { text: "That is settled." },
+    ];
   }
   if (text.includes("todo") || text.includes("tool")) {
     return [

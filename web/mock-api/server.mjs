@@ -33,6 +33,7 @@ const state = {
   messages: new Map(),
   runs: new Map(),
   todos: [],
+  approvals: [],
   sent: new Map(),
   log: [],
   nextId: 1,
@@ -126,7 +127,9 @@ async function execute(run) {
   const runState = (value, extra = {}) => {
     run.state = value;
     touch(conversation_id, {
-      active_run: ["queued", "running"].includes(value) ? { run_id: run.run_id, state: value } : null,
+      active_run: ["queued", "running", "awaiting_approval"].includes(value)
+        ? { run_id: run.run_id, state: value }
+        : null,
     });
     say("run", { run_id: run.run_id, state: value, step: run.step, message_id: run.message?.id, ...extra });
   };
@@ -145,7 +148,7 @@ async function execute(run) {
       return runState("failed", { error });
     }
     change(run.message, { status: "complete" });
-    if (part.tool) await callTool(run, part.tool, say);
+    if (part.tool) await callTool(run, part.tool, say, runState);
     if (run.cancelled) break;
     run.message = part.tool ? null : run.message;
   }
@@ -176,7 +179,36 @@ async function stream(run, text, say) {
   }
 }
 
-async function callTool(run, { name, args, result, success = "true" }, say) {
+/** Waits for the user's word; resolves to it, or to a denial when the run is stopped. */
+async function ask(run, call, args, say, runState) {
+  const approval = {
+    approval_id: randomUUID(),
+    conversation_id: run.conversation_id,
+    run_id: run.run_id,
+    call_id: call.additional_data.call_id,
+    tool_name: call.tool_name,
+    arguments: args,
+    arguments_hash: randomUUID(),
+    decision: null,
+    created_at: now(),
+    decided_at: null,
+  };
+  state.approvals.push(approval);
+  runState("awaiting_approval");
+  say("approval", { ...approval });
+  while (approval.decision === null && !run.cancelled) await wait(50);
+  if (approval.decision === null) decide(approval, "deny");
+  runState("running");
+  return approval.decision;
+}
+
+function decide(approval, decision) {
+  Object.assign(approval, { decision, decided_at: now() });
+  publish("approval", { ...approval }, approval.conversation_id);
+  return approval;
+}
+
+async function callTool(run, { name, args, result, asks = false, success = "true" }, say, runState) {
   const call_id = randomUUID();
   const base = { conversation_id: run.conversation_id, run_id: run.run_id, tool_name: name };
   say("typing", { role: "assistant", state: "tool", detail: name });
@@ -185,20 +217,23 @@ async function callTool(run, { name, args, result, success = "true" }, say) {
     role: "assistant",
     message_type: "tool_call",
     content: JSON.stringify(args),
-    additional_data: { call_id, arguments: args, state: "running" },
+    additional_data: { call_id, arguments: args, state: asks ? "intended" : "running" },
   });
-  say("tool", { call_id, name, state: "running" });
-  await wait(900);
-  const state_ = success === "true" ? "succeeded" : "failed";
+  const denied = asks && (await ask(run, call, args, say, runState)) === "deny";
+  if (!denied) {
+    say("tool", { call_id, name, state: "running" });
+    await wait(900);
+  }
+  const state_ = denied ? "denied" : success === "true" ? "succeeded" : "failed";
   change(call, { additional_data: { ...call.additional_data, state: state_ } });
   say("tool", { call_id, name, state: state_ });
   saveMessage({
     ...base,
     role: "tool",
     message_type: "tool_result",
-    tool_success: success,
-    content: JSON.stringify(result),
-    additional_data: { call_id, result },
+    tool_success: denied ? "false" : success,
+    content: denied ? "The user did not allow this call." : JSON.stringify(result),
+    additional_data: { call_id, result: denied ? null : result },
   });
 }
 
@@ -418,6 +453,15 @@ const routes = {
   "POST /chat/runs/:id/cancel": ({ params }) => {
     found(state.runs.get(params[0])).cancelled = true;
     return {};
+  },
+  "GET /chat/approvals": () => ({ approvals: state.approvals.filter((each) => each.decision === null) }),
+  "POST /chat/approvals/:id": ({ params, body }) => {
+    const approval = found(state.approvals.find((each) => each.approval_id === params[0]));
+    if (approval.decision) throw new Refusal(409, "already_decided", "This call has been decided already.");
+    if (approval.arguments_hash !== body.arguments_hash) {
+      throw new Refusal(409, "arguments_changed", "The approval is bound to other arguments.");
+    }
+    return decide(approval, body.decision);
   },
   "GET /todos": () => ({ todos: state.todos }),
   "POST /todos": ({ body }) => {

@@ -5,16 +5,17 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queryClient";
 import { restoreSession } from "./api/session";
-import { prefetchParts } from "./routes/prefetch";
+import { prefetchMessages } from "./features/chat/ChatPage";
 import { router } from "./routes/router";
 import "./styles.css";
+import { prefetchParts } from "./util/part";
 
 /** Late enough to be in nobody's way. */
 const PREFETCH_AFTER = 3_000;
 
 void restoreSession();
 // A link to a conversation needs the list at once; its code comes beside the messages.
-if (location.pathname.startsWith("/c/")) void import("@/features/chat/MessageList");
+if (location.pathname.startsWith("/c/")) prefetchMessages();
 addEventListener("load", () => setTimeout(prefetchParts, PREFETCH_AFTER));
 
 const container = document.getElementById("root");

@@ -84,6 +84,14 @@ export async function loadOlder(id: string): Promise<void> {
   }
 }
 
+/** Leaves only the newest messages in memory; the others come again when they are scrolled to. */
+export function forgetOlder(id: string, keep: number): void {
+  queryClient.setQueryData<Branch>(
+    keys.messages(id),
+    (branch) => branch && { messages: branch.messages.slice(-keep), hasOlder: true },
+  );
+}
+
 /** A message was created or changed, here or on another device. */
 export function receiveMessage(message: Message): void {
   const id = message.conversation_id;

@@ -1,5 +1,5 @@
 import type { components } from "./schema";
-import type { Conversation, Message, Problem, Todo } from "./types";
+import type { Approval, Conversation, Message, Problem, Todo } from "./types";
 
 type Schemas = components["schemas"];
 
@@ -24,6 +24,7 @@ export type ServerFrame =
   | Frame<"typing", TypingData>
   | Frame<"run", RunData>
   | Frame<"tool", Schemas["ToolData"]>
+  | Frame<"approval", Approval>
   | Frame<"conversation", Conversation | Schemas["ConversationDeletedData"]>
   | Frame<"todo", Todo | Schemas["TodoDeletedData"]>
   | Frame<"ack", AckData>

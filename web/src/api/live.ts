@@ -1,4 +1,5 @@
 import { activity, isActiveState, useActivity } from "./activityStore";
+import { receiveApproval } from "./approvals";
 import { chatApi } from "./chatApi";
 import {
   beginConversation,
@@ -70,7 +71,7 @@ async function socketTicket(): Promise<string> {
   }
 }
 
-const LIVE = new Set<unknown>(["conversations", "conversation", "messages", "todos"]);
+const LIVE = new Set<unknown>(["conversations", "conversation", "messages", "todos", "approvals"]);
 const isLiveQuery = ({ queryKey }: { queryKey: readonly unknown[] }) => LIVE.has(queryKey[0]);
 
 export function receiveFrame(frame: ServerFrame): void {
@@ -93,6 +94,9 @@ export function receiveFrame(frame: ServerFrame): void {
       return;
     case "tool":
       activity.setTool(frame.data.call_id, frame.data.state);
+      return;
+    case "approval":
+      receiveApproval(frame.data);
       return;
     case "conversation":
       if ("deleted" in frame.data) forgetConversation(frame.data.conversation_id);

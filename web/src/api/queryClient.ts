@@ -22,6 +22,7 @@ export const keys = {
   conversations: ["conversations"] as const,
   conversation: (id: string) => ["conversation", id] as const,
   messages: (id: string) => ["messages", id] as const,
+  approvals: ["approvals"] as const,
   todos: ["todos"] as const,
   sessions: ["sessions"] as const,
   users: ["users"] as const,

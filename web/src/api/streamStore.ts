@@ -27,6 +27,13 @@ const finished = new Map<number, number>();
 const changed = new Set<number>();
 let scheduled = false;
 
+/** Showing new text may take one part of the time in this many. */
+const SHARE = 4;
+/** However slow the machine, text is never held back longer. */
+const MAX_PAUSE = 200;
+/** No frame shows new text before. */
+let pausedUntil = 0;
+
 const isOpen = (message: Message) =>
   message.status === "queued" || message.status === "streaming" || message.status === "awaiting_approval";
 
@@ -112,8 +119,25 @@ function touch(id: number): void {
   if (scheduled) return;
   scheduled = true;
   // Once per frame however many tokens came; hidden pages get no frames.
-  if (document.visibilityState === "visible") requestAnimationFrame(flushStreams);
-  else setTimeout(flushStreams, 250);
+  const pause = pausedUntil - performance.now();
+  if (document.visibilityState !== "visible") setTimeout(flushStreams, 250);
+  else if (pause > 0) setTimeout(onFrame, pause);
+  else onFrame();
+}
+
+function onFrame(): void {
+  requestAnimationFrame(() => {
+    const started = performance.now();
+    flushStreams();
+    // Runs when the frame has been rendered.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      const now = performance.now();
+      pausedUntil = now + Math.min((now - started) * (SHARE - 1), MAX_PAUSE);
+      port1.close();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** Hands what has come since the last frame to the components. */

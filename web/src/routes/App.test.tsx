@@ -50,6 +50,7 @@ const server = setupServer(
     return tokens();
   }),
   http.post(at("/chat/ws-ticket"), () => HttpResponse.json({ ticket: "t", expires_in: 30 })),
+  http.get(at("/chat/approvals"), () => HttpResponse.json({ approvals: [] })),
   http.get(at("/models"), () =>
     HttpResponse.json({
       models: [{ id: "local/tiny", label: "Tiny", provider: "local", built_in: true, context_window: 2048 }],
@@ -230,5 +231,39 @@ describe("a conversation", () => {
     });
     await send("Later");
     expect(useOutbox.getState().waiting).toMatchObject([{ content: "Later" }]);
+  });
+
+  it("tells that a call asks for approval, and that it goes on once that was given anywhere", async () => {
+    act(() => void router.navigate({ to: "/c/$conversationId", params: { conversationId: "c1" } }));
+    await screen.findByRole("heading", { name: "Greetings" });
+    const approval = {
+      approval_id: "a1",
+      call_id: "x",
+      run_id: "r1",
+      conversation_id: "c1",
+      tool_name: "send_mail",
+      arguments: { to: "bob" },
+      arguments_hash: "h",
+      decision: null,
+      created_at: "2026-01-01T00:00:00.000Z",
+      decided_at: null,
+    };
+    act(() => {
+      FakeSocket.last.receive({
+        type: "run",
+        data: { run_id: "r1", state: "awaiting_approval" },
+        conversation_id: "c1",
+      });
+      FakeSocket.last.receive({ type: "approval", data: approval, conversation_id: "c1" });
+    });
+    await screen.findByText("The assistant asks for your approval");
+    act(() =>
+      FakeSocket.last.receive({
+        type: "approval",
+        data: { ...approval, decision: "approve" },
+        conversation_id: "c1",
+      }),
+    );
+    await screen.findByText("Answering");
   });
 });

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { Suspense, useCallback, useEffect, useState } from "react";
 import { startLive } from "@/api/live";
 import type { User } from "@/api/types";
 import { AccountMenu } from "@/features/account/AccountMenu";
@@ -8,13 +8,14 @@ import { ConversationSidebar } from "@/features/chat/ConversationSidebar";
 import { IconButton } from "@/ui/Button";
 import { ComposeIcon, ListIcon, SidebarIcon } from "@/ui/icons";
 import { Logo } from "@/ui/Logo";
+import { part } from "@/util/part";
 import { storage } from "@/util/storage";
 import { useMediaQuery } from "@/util/useMediaQuery";
 import { Banner } from "./Banner";
 
-const Sheet = lazy(() => import("@/ui/Sheet"));
-const UsersDialog = lazy(() => import("@/features/admin/UsersDialog"));
-const TodoPanel = lazy(() => import("@/features/todos/TodoPanel"));
+const Sheet = part(() => import("@/ui/Sheet"));
+const UsersDialog = part(() => import("@/features/admin/UsersDialog"));
+const TodoPanel = part(() => import("@/features/todos/TodoPanel"));
 
 const SIDEBAR = "rejoinder.sidebar";
 

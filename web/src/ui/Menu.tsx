@@ -1,4 +1,5 @@
-import { cloneElement, lazy, type ReactElement, type ReactNode, Suspense, useState } from "react";
+import { cloneElement, type ReactElement, type ReactNode, Suspense, useState } from "react";
+import { part } from "@/util/part";
 
 export type MenuEntry =
   | { kind: "item"; label: string; icon?: ReactNode; danger?: boolean; onSelect: () => void }
@@ -20,8 +21,7 @@ export interface MenuProps {
   side?: "top" | "bottom";
 }
 
-const loadPopup = () => import("./MenuPopup");
-const MenuPopup = lazy(loadPopup);
+const MenuPopup = part(() => import("./MenuPopup"));
 
 /**
  * A menu behind a button. Until it is opened for the first time it is only that button: a list of
@@ -29,12 +29,11 @@ const MenuPopup = lazy(loadPopup);
  */
 export function Menu(props: MenuProps) {
   const [used, setUsed] = useState(false);
-  const prepare = () => void loadPopup();
   const closed = cloneElement(props.trigger, {
     "aria-haspopup": "menu",
     "aria-expanded": false,
-    onPointerEnter: prepare,
-    onFocus: prepare,
+    onPointerEnter: MenuPopup.prefetch,
+    onFocus: MenuPopup.prefetch,
     onClick: () => setUsed(true),
   });
   if (!used) return closed;

@@ -66,6 +66,9 @@ export const ToolIcon = (props: IconProps) => (
 export const ListIcon = (props: IconProps) => (
   <Icon path="m3.5 5.5 1 1 2-2M3.5 11.500l1 1 2-2M9.5 5.500h7M9.5 11.500h7M9.5 16h4" {...props} />
 );
+export const CalendarIcon = (props: IconProps) => (
+  <Icon path="M4 5.5h12v11H4zM4 9h12M7.5 3v4m5-4v4" {...props} />
+);
 export const ImageIcon = (props: IconProps) => (
   <Icon
     path="M4.5 4h11A1.5 1.5 0 0 1 17 5.500v9a1.5 1.5 0 0 1-1.5 1.500h-11A1.5 1.5 0 0 1 3 14.500v-9A1.5 1.5 0 0 1 4.5 4ZM3.5 14l4-4 3 3 2-2 4 4M13 8h.01"

@@ -38,6 +38,29 @@ export function exactTime(iso: string): string {
     : at.toLocaleString("en", { dateStyle: "full", timeStyle: "medium" });
 }
 
+/** The date of a moment where the user is, as a date field has it; empty where there is none. */
+export function dateField(iso: string | null): string {
+  if (iso === null) return "";
+  const at = new Date(iso);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${String(at.getFullYear()).padStart(4, "0")}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** The moment that a date field means: the time of day of `before`, else the beginning of the day. */
+export function fromDateField(value: string, before: string | null = null): string | null {
+  const [year, month, day] = value.split("-").map(Number);
+  if (year === undefined || month === undefined || day === undefined) return null;
+  const at = before === null ? new Date(2000, 0) : new Date(before);
+  at.setFullYear(year, month - 1, day);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
+}
+
+/** Whether a moment is the beginning of a day where the user is: then the day itself is meant. */
+export function isWholeDay(iso: string): boolean {
+  const at = new Date(iso);
+  return at.getHours() === 0 && at.getMinutes() === 0;
+}
+
 /** The heading under which the sidebar groups a conversation. */
 export function dayGroup(iso: string, now = new Date()): string {
   const at = new Date(iso);

@@ -1,12 +1,13 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { authApi } from "@/api/authApi";
 import type { User } from "@/api/types";
 import { ChevronIcon } from "@/ui/icons";
 import { Menu, type MenuEntry } from "@/ui/Menu";
+import { part } from "@/util/part";
 import { storage } from "@/util/storage";
 import { type Theme, useTheme } from "@/util/theme";
 
-const AccountDialog = lazy(() => import("./AccountDialog"));
+const AccountDialog = part(() => import("./AccountDialog"));
 
 export function AccountMenu({ user, onManageUsers }: { user: User; onManageUsers: (() => void) | null }) {
   const [open, setOpen] = useState(false);

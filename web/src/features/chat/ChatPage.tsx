@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useActivity } from "@/api/activityStore";
+import { approvalsQuery, type DecisionOutcome, decide } from "@/api/approvals";
 import {
   conversationQuery,
   conversationTitle,
@@ -10,11 +11,12 @@ import {
 import { regenerate, sendMessage, stopRun, watchConversation } from "@/api/live";
 import { outbox, useOutbox } from "@/api/outbox";
 import { ApiError, errorText } from "@/api/problem";
-import type { Message, User } from "@/api/types";
+import type { Approval, Decision, Message, User } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/Notice";
 import { Skeleton } from "@/ui/Skeleton";
+import { part } from "@/util/part";
 import { useDelayed } from "@/util/useDelayed";
 import { restoreDraft, useDraft } from "./drafts";
 import { EmptyState } from "./EmptyState";
@@ -25,9 +27,18 @@ import { useModelChoice } from "./useModelChoice";
 import { useRun } from "./useRun";
 
 // Markdown and the list make a third of the page's code, and an empty conversation needs neither.
-const MessageList = lazy(() => import("./MessageList"));
-const ConfirmDialog = lazy(() => import("@/ui/ConfirmDialog"));
-const ConnectModelDialog = lazy(() => import("./ConnectModelDialog"));
+const MessageList = part(() => import("./MessageList"));
+const ConfirmDialog = part(() => import("@/ui/ConfirmDialog"));
+const ConnectModelDialog = part(() => import("./ConnectModelDialog"));
+
+export const prefetchMessages = MessageList.prefetch;
+
+/** What there is to say when a decision came too late. */
+const TOO_LATE: Record<Exclude<DecisionOutcome, "taken">, string> = {
+  "decided-before": "This call had been decided already, perhaps on another device. It stays as it was.",
+  changed: "The call has changed since it was shown. Nothing was decided: please look at it again.",
+  gone: "This call no longer waits for a decision.",
+};
 
 const NOTHING = { messages: [], hasOlder: false };
 
@@ -49,6 +60,7 @@ export function ChatPage({
 }) {
   const input = useRef<MessageInputHandle>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const [note, setNote] = useState<string | null>(null);
   const [explaining, setExplaining] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const [draft, setDraft] = useDraft(user.id, conversationId);
@@ -62,6 +74,11 @@ export function ChatPage({
   const allWaiting = useOutbox(({ waiting }) => waiting);
   const waiting = allWaiting.filter((entry) => entry.conversation_id === conversationId);
   const { run, activeId } = useRun(conversationId, conversation, branch.messages);
+  const { data: asking } = useQuery(approvalsQuery);
+  const approvals = useMemo(
+    () => asking?.filter(({ conversation_id }) => conversation_id === conversationId) ?? [],
+    [asking, conversationId],
+  );
   const { models, model, choose } = useModelChoice(conversationId, conversation?.model);
 
   useEffect(() => {
@@ -72,6 +89,7 @@ export function ChatPage({
   // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
   useEffect(() => {
     setProblem(null);
+    setNote(null);
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
   }, [conversationId]);
 
@@ -98,8 +116,15 @@ export function ChatPage({
     await action().catch((error: unknown) => setProblem(errorText(error)));
   }, []);
 
+  const onDecide = useCallback(async (approval: Approval, decision: Decision) => {
+    setNote(null);
+    const outcome = await decide(approval, decision);
+    if (outcome !== "taken") setNote(TOO_LATE[outcome]);
+  }, []);
+
   const send = (content: string) => {
     setProblem(null);
+    setNote(null);
     setDraft("");
     sendMessage({ content, conversation_id: conversationId, model: model?.id ?? null });
   };
@@ -157,10 +182,12 @@ export function ChatPage({
             conversationId={conversationId}
             branch={branch}
             waiting={waiting}
+            approvals={approvals}
             run={run}
             active={activeId !== null}
             modelLabel={model?.label ?? null}
             onRetry={retry}
+            onDecide={onDecide}
             onExplainModel={explain}
           />
         </Suspense>
@@ -168,14 +195,10 @@ export function ChatPage({
 
       {!missing && (
         <div className="mx-auto w-full max-w-[46rem] shrink-0 px-4 pt-2 pb-[max(1rem,env(safe-area-inset-bottom))]">
-          {problem && (
-            <Notice tone="danger" className="mb-2 flex items-start justify-between gap-3">
-              <span>{problem}</span>
-              <button type="button" className="font-medium underline" onClick={() => setProblem(null)}>
-                Dismiss
-              </button>
-            </Notice>
-          )}
+          <div aria-live="polite">
+            {note && <Dismissible tone="plain" text={note} onDismiss={() => setNote(null)} />}
+          </div>
+          {problem && <Dismissible tone="danger" text={problem} onDismiss={() => setProblem(null)} />}
           <MessageInput
             value={draft}
             onChange={setDraft}
@@ -188,7 +211,12 @@ export function ChatPage({
         </div>
       )}
 
-      <Announcer active={activeId !== null} outcome={run?.state} conversationId={conversationId} />
+      <Announcer
+        asks={approvals.length > 0}
+        active={activeId !== null}
+        outcome={run?.state}
+        conversationId={conversationId}
+      />
       <Suspense>
         {explaining && <ConnectModelDialog onClose={() => setExplaining(false)} />}
         {deleting && conversationId && (
@@ -206,29 +234,52 @@ export function ChatPage({
   );
 }
 
-/** Tells screen readers when an answer begins and ends, never each word of it. */
+function Dismissible({
+  tone,
+  text,
+  onDismiss,
+}: {
+  tone: "plain" | "danger";
+  text: string;
+  onDismiss: () => void;
+}) {
+  return (
+    <Notice tone={tone} className="mb-2 flex items-start justify-between gap-3">
+      <span>{text}</span>
+      <button type="button" className="font-medium underline" onClick={onDismiss}>
+        Dismiss
+      </button>
+    </Notice>
+  );
+}
+
+/** Tells screen readers when an answer begins, waits and ends, never each word of it. */
 function Announcer({
+  asks,
   active,
   outcome,
   conversationId,
 }: {
+  asks: boolean;
   active: boolean;
   outcome: string | undefined;
   conversationId: string | null;
 }) {
   const [words, setWords] = useState("");
-  const was = useRef({ active: false, conversationId });
+  const was = useRef({ asks: false, active: false, conversationId });
   useEffect(() => {
     const before = was.current;
-    was.current = { active, conversationId };
+    was.current = { asks, active, conversationId };
     // Looking at another conversation is not news of this one.
     if (before.conversationId !== conversationId && before.conversationId !== null) setWords("");
+    else if (asks && !before.asks) setWords("The assistant asks for your approval");
+    else if (active && !asks && before.asks) setWords("Answering");
     else if (active && !before.active) setWords("Answering");
     else if (!active && before.active) {
       const ends: Record<string, string> = { failed: "Answer failed", cancelled: "Answer stopped" };
       setWords(ends[outcome ?? ""] ?? "Answer ready");
     }
-  }, [active, outcome, conversationId]);
+  }, [asks, active, outcome, conversationId]);
   return (
     <div aria-live="polite" className="sr-only">
       {words}

@@ -25,10 +25,27 @@ export function CodeBlock({ code, language, growing }: { code: string; language:
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
       <pre tabIndex={0} className="overflow-x-auto px-4 pb-4 font-mono text-sm">
-        <code>{coloured?.code === code ? <Lines lines={coloured.lines} /> : code}</code>
+        <code>{coloured?.code === code ? <Lines lines={coloured.lines} /> : <Plain code={code} />}</code>
       </pre>
     </figure>
   );
+}
+
+/** Lines of uncoloured code that are laid out together. */
+const CHUNK = 40;
+
+/** In chunks, so that only the last is laid out again while more is written. */
+function Plain({ code }: { code: string }) {
+  const lines = code.split("\n");
+  const chunks: string[] = [];
+  for (let at = 0; at < lines.length; at += CHUNK) chunks.push(lines.slice(at, at + CHUNK).join("\n"));
+  return chunks.map((chunk, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: chunks are only ever added at the end
+    <span key={index} className="block">
+      {/* A line end at the very end of a block would not be shown. */}
+      {chunk.endsWith("\n") || chunk === "" ? `${chunk}\n` : chunk}
+    </span>
+  ));
 }
 
 function Lines({ lines }: { lines: HighlightedLine[] }) {

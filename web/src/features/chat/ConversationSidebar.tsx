@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { isActiveState, useActivity } from "@/api/activityStore";
 import {
   activeRunId,
@@ -15,10 +15,11 @@ import { cx } from "@/ui/cx";
 import { ComposeIcon, MoreIcon, PencilIcon, TrashIcon } from "@/ui/icons";
 import { Menu } from "@/ui/Menu";
 import { Skeleton } from "@/ui/Skeleton";
+import { part } from "@/util/part";
 import { dayGroup, exactTime, narrowTime } from "@/util/time";
 import { useDelayed } from "@/util/useDelayed";
 
-const ConfirmDialog = lazy(() => import("@/ui/ConfirmDialog"));
+const ConfirmDialog = part(() => import("@/ui/ConfirmDialog"));
 
 export function ConversationSidebar({
   conversationId,
@@ -127,6 +128,7 @@ function Item({
   const id = conversation.conversation_id;
   const title = conversationTitle(conversation);
   const run = useActivity(({ runs }) => runs[id]);
+  const asks = (run ?? conversation.active_run)?.state === "awaiting_approval";
   const running = run ? isActiveState(run.state) : activeRunId(conversation) !== null;
 
   if (renaming) {
@@ -152,8 +154,8 @@ function Item({
         {running && (
           <span
             role="img"
-            aria-label="Answering"
-            className="size-2 shrink-0 animate-quiet rounded-full bg-accent"
+            aria-label={asks ? "Waiting for your approval" : "Answering"}
+            className={cx("size-2 shrink-0 rounded-full", asks ? "bg-warning" : "animate-quiet bg-accent")}
           />
         )}
         <span className="min-w-0 flex-1 truncate" dir="auto" title={title}>

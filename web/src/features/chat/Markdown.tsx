@@ -1,9 +1,10 @@
-import { type ComponentProps, createContext, memo, use, useMemo } from "react";
+import { type ComponentProps, createContext, Fragment, memo, use, useMemo, useState } from "react";
 import ReactMarkdown, { type Components, defaultUrlTransform } from "react-markdown";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remend from "remend";
+import { cx } from "@/ui/cx";
 import { CodeBlock } from "./CodeBlock";
-import { splitBlocks } from "./markdownBlocks";
+import { BlockSplitter } from "./markdownBlocks";
 import { RemoteImage } from "./RemoteImage";
 import { rehypeRawAsText } from "./rehypeRawAsText";
 import { remarkGfm } from "./remarkGfm";
@@ -71,36 +72,76 @@ function textOf(node: HastNode | undefined): string {
   return node.value ?? (node.children ?? []).map(textOf).join("");
 }
 
-const Block = memo(function Block({ source, growing }: { source: string; growing: boolean }) {
+/** Code alone, closed or still open: there is nothing to parse in it, however long it grows. */
+const CODE = /^(`{3,}|~{3,})[ \t]*([\w+#.-]{0,32})[ \t]*\n([\s\S]*)$/;
+
+function codeAlone(source: string): { language: string; code: string } | null {
+  const [, fence = "", language = "", body = ""] = CODE.exec(source) ?? [];
+  if (!fence) return null;
+  const end = new RegExp(`(?:^|\\n) {0,3}${fence[0]}{${fence.length},}[ \\t]*(?:\\n|$)`).exec(body);
+  if (!end) return { language, code: body.replace(/\n$/, "") };
+  const isLast = end.index + end[0].length === body.length;
+  return isLast ? { language, code: body.slice(0, end.index) } : null;
+}
+
+const Block = memo(function Block({
+  source,
+  growing,
+  flows,
+}: {
+  source: string;
+  growing: boolean;
+  /** A piece of one long paragraph. */
+  flows: boolean;
+}) {
+  const code = codeAlone(source);
   return (
-    <div className={growing ? "block animate-appear" : "block"}>
-      <Growing value={growing}>
-        <ReactMarkdown
-          remarkPlugins={remarkPlugins}
-          rehypePlugins={rehypePlugins}
-          components={components}
-          urlTransform={defaultUrlTransform}
-        >
-          {growing ? remend(source, { linkMode: "text-only" }) : source}
-        </ReactMarkdown>
-      </Growing>
+    // Each block has its own direction: an English one keeps its full stops inside an Arabic answer.
+    <div
+      dir={flows ? undefined : "auto"}
+      className={cx("block", flows && "flowing", growing && "animate-appear")}
+    >
+      {code ? <CodeBlock {...code} growing={growing} /> : <Parsed source={source} growing={growing} />}
     </div>
   );
 });
+
+function Parsed({ source, growing }: { source: string; growing: boolean }) {
+  return (
+    <Growing value={growing}>
+      <ReactMarkdown
+        remarkPlugins={remarkPlugins}
+        rehypePlugins={rehypePlugins}
+        components={components}
+        urlTransform={defaultUrlTransform}
+      >
+        {growing ? remend(source, { linkMode: "text-only" }) : source}
+      </ReactMarkdown>
+    </Growing>
+  );
+}
 
 /**
  * Markdown of the assistant. Raw HTML is shown as text, what remains is sanitised, and each block
  * is rendered again only when its own source changes.
  */
 export function Markdown({ text, growing = false }: { text: string; growing?: boolean }) {
-  const blocks = useMemo(() => splitBlocks(text), [text]);
+  const [splitter] = useState(() => new BlockSplitter());
+  const blocks = useMemo(() => splitter.split(text), [splitter, text]);
   return (
     <div className="markdown" dir="auto">
-      {blocks.map((source, index) => (
-        // Blocks are only ever added at the end, so the index is their identity.
-        // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        <Block key={index} source={source} growing={growing && index === blocks.length - 1} />
-      ))}
+      {blocks.map(({ source, glue }, index) => {
+        const goesOn = glue !== undefined;
+        const flows = goesOn || blocks[index - 1]?.glue !== undefined;
+        return (
+          // Blocks are only ever added at the end, so the index is their identity.
+          // biome-ignore lint/suspicious/noArrayIndexKey: see above
+          <Fragment key={index}>
+            <Block source={source} flows={flows} growing={growing && index === blocks.length - 1} />
+            {goesOn ? glue : flows && <div className="flow-end" />}
+          </Fragment>
+        );
+      })}
     </div>
   );
 }

@@ -1,15 +1,16 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
-import { loadOlder } from "@/api/conversationService";
+import { forgetOlder, loadOlder } from "@/api/conversationService";
 import type { RunData } from "@/api/frames";
 import type { Branch } from "@/api/messageList";
 import type { Waiting } from "@/api/outbox";
 import { useStreams } from "@/api/streamStore";
-import type { Message } from "@/api/types";
+import type { Approval, Decision, Message } from "@/api/types";
 import { cx } from "@/ui/cx";
 import { DownIcon } from "@/ui/icons";
 import { useDelayed } from "@/util/useDelayed";
+import { ApprovalCard } from "./ApprovalCard";
 import { MessageItem, WaitingMessage } from "./MessageItem";
 import { buildRows, type Row } from "./rows";
 import { StatusRow } from "./StatusRow";
@@ -18,24 +19,31 @@ import { useFollow } from "./useFollow";
 
 /** Rows from the top at which older messages are fetched. */
 const LOAD_AHEAD = 6;
+/** More messages than this are not kept by who is back at the end, but so many. */
+const MANY = 400;
+const KEPT = 150;
 
 export default function MessageList({
   conversationId,
   branch,
   waiting,
+  approvals,
   run,
   active,
   modelLabel,
   onRetry,
+  onDecide,
   onExplainModel,
 }: {
   conversationId: string | null;
   branch: Branch;
   waiting: Waiting[];
+  approvals: Approval[];
   run: RunData | undefined;
   active: boolean;
   modelLabel: string | null;
   onRetry: (message: Message) => void;
+  onDecide: (approval: Approval, decision: Decision) => Promise<void>;
   onExplainModel: () => void;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -51,9 +59,10 @@ export default function MessageList({
     const streaming = new Set(speaking.split(","));
     return buildRows(branch.messages, waiting, {
       active,
+      approvals,
       hasText: ({ id, content }) => content !== "" || streaming.has(String(id)),
     });
-  }, [branch.messages, waiting, active, speaking]);
+  }, [branch.messages, waiting, approvals, active, speaking]);
 
   const list = useVirtualizer({
     count: rows.length,
@@ -81,6 +90,11 @@ export default function MessageList({
   useEffect(() => {
     if (nearTop && conversationId) void loadOlder(conversationId).catch(() => undefined);
   }, [nearTop, conversationId]);
+
+  const backAtEnd = branch.messages.length > MANY && items.at(-1)?.index === rows.length - 1;
+  useEffect(() => {
+    if (backAtEnd && conversationId) forgetOlder(conversationId, KEPT);
+  }, [backAtEnd, conversationId]);
 
   const late = useDelayed(waiting.length > 0, 1_500);
   const previous = rows.at(-2);
@@ -122,10 +136,17 @@ export default function MessageList({
                     />
                   )}
                   {row.kind === "tool" && <ToolCard call={row.call} result={row.result} />}
+                  {row.kind === "approval" && <ApprovalCard approval={row.approval} onDecide={onDecide} />}
                   {row.kind === "waiting" && <WaitingMessage entry={row.entry} late={late || offline} />}
                   {row.kind === "omitted" && <Omitted />}
                   {row.kind === "status" && (
-                    <StatusRow run={run} phase={phase} writing={writing || usingTool} subject={modelLabel} />
+                    <StatusRow
+                      asks={approvals.length > 0}
+                      run={run}
+                      phase={phase}
+                      writing={writing || usingTool}
+                      subject={modelLabel}
+                    />
                   )}
                 </div>
               </div>
@@ -161,6 +182,8 @@ function estimate(row: Row | undefined): number {
       return 96;
     case "tool":
       return 42;
+    case "approval":
+      return 200;
     default:
       return 32;
   }

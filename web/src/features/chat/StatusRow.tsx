@@ -1,26 +1,35 @@
 import type { RunData, TypingData } from "@/api/frames";
+import { cx } from "@/ui/cx";
 import { useDelayed } from "@/util/useDelayed";
+import { doing } from "./toolWords";
 
 /** What the assistant is doing while there is nothing to read yet. */
 export function StatusRow({
   run,
   phase,
+  asks,
   writing,
   subject,
 }: {
   run: RunData | undefined;
   phase: TypingData | undefined;
+  /** A call waits for the user's word. */
+  asks: boolean;
   /** Text is arriving: the text itself says enough. */
   writing: boolean;
   /** The model that is thinking, for the detail after a while. */
   subject: string | null;
 }) {
-  const state = run?.state === "awaiting_approval" ? "approval" : (phase?.state ?? run?.state ?? "thinking");
+  const waits = asks || run?.state === "awaiting_approval";
+  const state = waits ? "approval" : (phase?.state ?? run?.state ?? "thinking");
   const late = useDelayed(!writing, 3_000);
   return (
     <div className="flex h-8 items-center gap-2.5 text-muted" data-state={writing ? "writing" : state}>
-      <span aria-hidden="true" className="size-2 animate-quiet rounded-full bg-accent" />
-      {!writing && (
+      <span
+        aria-hidden="true"
+        className={cx("size-2 rounded-full", waits ? "bg-warning" : "animate-quiet bg-accent")}
+      />
+      {(waits || !writing) && (
         <span>
           {label(state, phase?.detail)}
           {late && <span className="animate-appear text-sm"> {detail(state, phase?.detail, subject)}</span>}
@@ -31,8 +40,8 @@ export function StatusRow({
 }
 
 function label(state: string, what: string | null | undefined): string {
-  if (state === "approval") return "Waiting for approval";
-  if (state === "tool") return what ? `Using ${what.replaceAll("_", " ")}…` : "Using a tool…";
+  if (state === "approval") return "Waiting for your approval";
+  if (state === "tool") return what ? `${doing(what)}…` : "Using a tool…";
   return "AI is thinking…";
 }
 

@@ -4,15 +4,7 @@ import type { Message, ToolState } from "@/api/types";
 import { CopyButton } from "@/ui/CopyButton";
 import { cx } from "@/ui/cx";
 import { ChevronIcon, ToolIcon } from "@/ui/icons";
-
-const OUTCOME: Record<ToolState, (name: string) => string> = {
-  intended: (name) => `Using ${name}…`,
-  running: (name) => `Using ${name}…`,
-  succeeded: (name) => `Used ${name}`,
-  failed: (name) => `${name} failed`,
-  denied: (name) => `${name} was not allowed`,
-  unknown: (name) => `${name}: outcome unknown`,
-};
+import { describeCall, parsed, toolName } from "./toolWords";
 
 /** One call of a tool with its result, as a line that opens. */
 export function ToolCard({ call, result }: { call: Message | null; result: Message | null }) {
@@ -20,15 +12,16 @@ export function ToolCard({ call, result }: { call: Message | null; result: Messa
   const data = call?.additional_data;
   const callId = data?.call_id ?? result?.additional_data?.call_id ?? "";
   const live = useActivity(({ tools }) => tools[callId]);
-  const state = settled(result) ?? live ?? data?.state ?? "running";
-  const name = (call?.tool_name ?? result?.tool_name ?? "tool").replaceAll("_", " ");
+  const state = settled(result, live ?? data?.state) ?? live ?? data?.state ?? "running";
+  const name = call?.tool_name ?? result?.tool_name ?? "tool";
   const args = data?.arguments ?? call?.content;
+  const { text, subject } = describeCall(name, state, args, result?.content);
   const busy = state === "running" || state === "intended";
 
   return (
     <section
       className="tool-card max-w-full rounded-xl border border-line text-sm"
-      aria-label={`Tool: ${name}`}
+      aria-label={`Tool: ${toolName(name)}`}
     >
       <button
         type="button"
@@ -41,9 +34,12 @@ export function ToolCard({ call, result }: { call: Message | null; result: Messa
           height={16}
           className={cx("shrink-0", busy && "animate-quiet text-accent", state === "failed" && "text-danger")}
         />
-        <span className="shrink-0 font-medium text-text first-letter:uppercase">{OUTCOME[state](name)}</span>
+        <span className="max-w-3/4 shrink-0 truncate font-medium text-text">
+          {text}
+          {subject && !text.endsWith("…") && ":"}
+        </span>
         <span className="min-w-0 flex-1 truncate" dir="auto">
-          {subject(args)}
+          {subject}
         </span>
         <ChevronIcon width={16} height={16} className={cx("shrink-0", open && "rotate-180")} />
       </button>
@@ -81,12 +77,12 @@ function Part({ label, text }: { label: string; text: string }) {
   );
 }
 
-function settled(result: Message | null): ToolState | null {
+function settled(result: Message | null, told: ToolState | undefined): ToolState | null {
   switch (result?.tool_success) {
     case "true":
       return "succeeded";
     case "false":
-      return "failed";
+      return told === "denied" ? "denied" : "failed";
     case "unknown":
       return "unknown";
     default:
@@ -94,24 +90,7 @@ function settled(result: Message | null): ToolState | null {
   }
 }
 
-function parsed(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-}
-
 function pretty(value: unknown): string {
   const content = parsed(value);
   return typeof content === "string" ? content : (JSON.stringify(content, null, 2) ?? "");
-}
-
-/** What the call is about, in a few words: its first plain argument. */
-function subject(args: unknown): string {
-  const value = parsed(args);
-  if (typeof value !== "object" || value === null) return "";
-  const first = Object.values(value).find((each) => typeof each === "string" || typeof each === "number");
-  return first === undefined ? "" : String(first).slice(0, 120);
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { splitBlocks } from "./markdownBlocks";
+import { BlockSplitter } from "./markdownBlocks";
+
+const splitBlocks = (text: string) => new BlockSplitter().split(text).map(({ source }) => source);
 
 describe("cutting Markdown into blocks", () => {
   it.each([
@@ -36,5 +38,63 @@ describe("cutting Markdown into blocks", () => {
       const part = splitBlocks(text.slice(0, end));
       expect(part.slice(0, -1)).toEqual(whole.slice(0, Math.max(0, part.length - 1)));
     }
+  });
+
+  it.each([
+    [
+      "blocks of all kinds",
+      "# T\n\nOne.\n\n1. a\n\n2. b\n\n12) c\n\n> q\n\n```\nx\n\ny\n```\n\n- d\n\n  more\n\nEnd.",
+    ],
+    [
+      "definitions that come late",
+      "[a][x] and [b][y]\n\n[x]: https://a.example\n\n- z\n\n[y]: https://b.example\n\nw",
+    ],
+    ["footnotes", "a[^1]\n\nb\n\n[^1]: c\n\nd"],
+    ["a very long list", Array.from({ length: 300 }, (_, index) => `- item number ${index}`).join("\n")],
+    ["very many lines without a blank one", "Some *line* of words here.\n".repeat(300)],
+    ["a very long paragraph", `${"some **bold** words, `code` and more ".repeat(150)}\n\nNext.`],
+  ])("cuts a text that grows as it cuts the whole: %s", (_, text) => {
+    for (const step of [1, 7]) {
+      const growing = new BlockSplitter();
+      for (let end = 1; end < text.length; end += step) growing.split(text.slice(0, end));
+      expect(growing.split(text)).toEqual(new BlockSplitter().split(text));
+    }
+  });
+
+  it("begins anew with another text", () => {
+    const splitter = new BlockSplitter();
+    splitter.split("a[^1]\n\n[^1]: b");
+    expect(splitter.split("One.\n\nTwo.")).toHaveLength(2);
+  });
+
+  it("lets a very long paragraph flow on in pieces, none of which breaks code or emphasis", () => {
+    const text = "word **strong words here** and `some code` then ".repeat(200).trim();
+    const blocks = new BlockSplitter().split(text);
+    expect(blocks.length).toBeGreaterThan(4);
+    expect(blocks.map(({ source, glue }) => source + (glue ?? "")).join("")).toBe(text);
+    expect(blocks.at(-1)?.glue).toBeUndefined();
+    for (const { source } of blocks) {
+      expect(source.match(/\*\*/g)?.length ?? 0).toSatisfy((count: number) => count % 2 === 0);
+      expect(source.match(/`/g)?.length ?? 0).toSatisfy((count: number) => count % 2 === 0);
+      expect(source).toMatch(/^\p{L}/u);
+    }
+  });
+
+  it.each([
+    ["a list item", `- ${"word ".repeat(1_000)}`],
+    ["a quote", `> ${"word ".repeat(1_000)}`],
+    ["code", `\`\`\`\n${"word ".repeat(1_000)}\n\`\`\``],
+    ["a table", `| ${"word ".repeat(1_000)} |\n|---|\n| b |`],
+    ["a table without outer bars", `a | b\n---|---\n${"one | two\n".repeat(400)}`],
+    ["lines that end hard", "word  \nword\\\n".repeat(400)],
+    ["one unbroken string", "w".repeat(5_000)],
+  ])("leaves %s in one piece, however long", (_, text) => {
+    expect(splitBlocks(text)).toHaveLength(1);
+  });
+
+  it("stays cheap where no place is found to cut", () => {
+    const started = performance.now();
+    new BlockSplitter().split("2 * 3 ".repeat(20_000));
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Waiting } from "@/api/outbox";
 import { message } from "@/api/testData";
-import type { Message } from "@/api/types";
+import type { Approval, Message } from "@/api/types";
 import { buildRows, type Row } from "./rows";
 
 const hasText = ({ content }: Message) => content !== "";
@@ -73,6 +73,30 @@ describe("rows", () => {
       );
     expect(ending(false)).toEqual([3, 5]);
     expect(ending(true)).toEqual([3]);
+  });
+
+  it("show a call that asks in the place of its line, and one whose message is not here at the end", () => {
+    const asks = (call_id: string): Approval => ({
+      approval_id: `ask-${call_id}`,
+      call_id,
+      run_id: "r1",
+      conversation_id: "c1",
+      tool_name: "send_mail",
+      arguments: {},
+      arguments_hash: "h",
+      decision: null,
+      created_at: "",
+      decided_at: null,
+    });
+    const messages = [question, call(3, "a"), call(4, "b"), result(5, "b")];
+    const rows = buildRows(messages, [], { active: true, hasText, approvals: [asks("a"), asks("c")] });
+    expect(kinds(rows)).toEqual([
+      "message m1",
+      "approval ask-a",
+      "tool m4",
+      "approval ask-c",
+      "status status",
+    ]);
   });
 
   it("show a waiting message once, under one key before and after it is stored", () => {

@@ -1,9 +1,10 @@
 import type { Waiting } from "@/api/outbox";
-import type { Message } from "@/api/types";
+import type { Approval, Message } from "@/api/types";
 
 export type Row =
   | { kind: "message"; key: string; message: Message; endsTurn: boolean }
   | { kind: "tool"; key: string; call: Message | null; result: Message | null }
+  | { kind: "approval"; key: string; approval: Approval }
   | { kind: "waiting"; key: string; entry: Waiting }
   | { kind: "omitted"; key: string }
   | { kind: "status"; key: string };
@@ -21,8 +22,19 @@ const isSilent = (message: Message, hasText: (message: Message) => boolean) =>
 export function buildRows(
   messages: Message[],
   waiting: Waiting[],
-  { active, hasText }: { active: boolean; hasText: (message: Message) => boolean },
+  {
+    active,
+    hasText,
+    approvals = [],
+  }: {
+    active: boolean;
+    hasText: (message: Message) => boolean;
+    /** The calls that wait for the user's word: each is shown in the place of its line. */
+    approvals?: Approval[];
+  },
 ): Row[] {
+  const asking = new Map(approvals.map((approval) => [approval.call_id, approval]));
+  const ask = (approval: Approval): Row => ({ kind: "approval", key: approval.approval_id, approval });
   const results = new Map<string, Message>();
   const calls = new Set<string>();
   const omittedBefore = new Set<number>();
@@ -42,7 +54,10 @@ export function buildRows(
     const callId = message.additional_data?.call_id;
     if (message.message_type === "tool_call") {
       const result = (callId && results.get(callId)) || null;
-      rows.push({ kind: "tool", key: `m${message.id}`, call: message, result });
+      const approval = callId && !result ? asking.get(callId) : undefined;
+      if (callId) asking.delete(callId);
+      if (approval) rows.push(ask(approval));
+      else rows.push({ kind: "tool", key: `m${message.id}`, call: message, result });
     } else if (message.message_type === "tool_result") {
       if (!callId || !calls.has(callId)) {
         rows.push({ kind: "tool", key: `m${message.id}`, call: null, result: message });
@@ -59,6 +74,8 @@ export function buildRows(
       rows.push({ kind: "waiting", key: entry.client_message_id, entry });
     }
   }
+  // The call itself is not here yet.
+  for (const approval of asking.values()) rows.push(ask(approval));
   markEnds(rows, active);
   if (active) rows.push({ kind: "status", key: "status" });
   return rows;

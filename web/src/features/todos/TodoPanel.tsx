@@ -1,25 +1,32 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { errorText } from "@/api/problem";
 import { keys, queryClient } from "@/api/queryClient";
 import { todoApi } from "@/api/todoApi";
 import type { Todo } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
-import { CloseIcon, PlusIcon, TrashIcon } from "@/ui/icons";
+import { CalendarIcon, CloseIcon, PlusIcon, TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/Notice";
 import { useSubmit } from "@/ui/useSubmit";
-import { exactTime } from "@/util/time";
+import { dateField, exactTime, fromDateField, isWholeDay } from "@/util/time";
 
 const reload = () => queryClient.invalidateQueries({ queryKey: keys.todos });
+
+interface Change {
+  id: number;
+  done?: boolean;
+  due_at?: string | null;
+}
 
 /** The todos that the assistant and the user share. */
 export default function TodoPanel({ onClose }: { onClose: () => void }) {
   const list = useQuery({ queryKey: keys.todos, queryFn: todoApi.list });
-  const toggle = useMutation({
-    mutationFn: ({ id, done }: { id: number; done: boolean }) => todoApi.change(id, { done }),
-    onMutate: ({ id, done }) =>
+  const change = useMutation({
+    mutationFn: ({ id, ...fields }: Change) => todoApi.change(id, fields),
+    onMutate: ({ id, ...fields }) =>
       queryClient.setQueryData<Todo[]>(keys.todos, (todos) =>
-        todos?.map((todo) => (todo.id === id ? { ...todo, done } : todo)),
+        todos?.map((todo) => (todo.id === id ? { ...todo, ...fields } : todo)),
       ),
     onSettled: reload,
   });
@@ -27,14 +34,15 @@ export default function TodoPanel({ onClose }: { onClose: () => void }) {
   const todos = list.data ?? [];
   const open = todos.filter(({ done }) => !done);
   const done = todos.filter((todo) => todo.done);
-  const problem = list.error ?? toggle.error ?? remove.error;
+  const problem = list.error ?? change.error ?? remove.error;
 
   const items = (shown: Todo[]) =>
     shown.map((todo) => (
       <Item
         key={todo.id}
         todo={todo}
-        onToggle={() => toggle.mutate({ id: todo.id, done: !todo.done })}
+        onToggle={() => change.mutate({ id: todo.id, done: !todo.done })}
+        onDue={(due_at) => change.mutate({ id: todo.id, due_at })}
         onRemove={() => remove.mutate(todo.id)}
       />
     ));
@@ -68,13 +76,13 @@ export default function TodoPanel({ onClose }: { onClose: () => void }) {
 }
 
 function AddTodo() {
-  const { busy, onSubmit, message } = useSubmit(async ({ title = "" }) => {
+  const { busy, onSubmit, message } = useSubmit(async ({ title = "", due_at = "" }) => {
     if (title.trim() === "") return;
-    await todoApi.add(title.trim());
+    await todoApi.add(title.trim(), fromDateField(due_at));
     await reload();
   });
   return (
-    <form onSubmit={onSubmit} className="flex items-center gap-1.5 px-2">
+    <form onSubmit={onSubmit} className="grid grid-cols-[minmax(0,1fr)_auto] gap-1.5 px-2">
       <input
         name="title"
         aria-label="New todo"
@@ -82,17 +90,38 @@ function AddTodo() {
         autoComplete="off"
         dir="auto"
         maxLength={500}
-        className="h-9 min-w-0 flex-1 rounded-control border border-control/70 bg-raised px-2.5 text-sm touch:h-10"
+        className="h-9 min-w-0 rounded-control border border-control bg-raised px-2.5 text-sm touch:h-10"
       />
       <Button type="submit" busy={busy} aria-label="Add todo" className="w-9 px-0!">
         <PlusIcon width={18} height={18} />
       </Button>
-      {message && <p role="alert">{message}</p>}
+      <label className="flex items-center gap-2 text-muted text-sm">
+        Due
+        <input type="date" name="due_at" className={DATE} />
+      </label>
+      {message && (
+        <p role="alert" className="col-span-full text-danger text-sm">
+          {message}
+        </p>
+      )}
     </form>
   );
 }
 
-function Item({ todo, onToggle, onRemove }: { todo: Todo; onToggle: () => void; onRemove: () => void }) {
+const DATE = "h-8 min-w-0 rounded-control border border-control bg-raised px-2 text-sm text-text touch:h-10";
+
+function Item({
+  todo,
+  onToggle,
+  onDue,
+  onRemove,
+}: {
+  todo: Todo;
+  onToggle: () => void;
+  onDue: (due: string | null) => void;
+  onRemove: () => void;
+}) {
+  const [dating, setDating] = useState(false);
   return (
     <li className="group/todo flex min-h-10 items-start gap-2 rounded-control px-2 hover:bg-hover">
       <label className="flex min-w-0 flex-1 items-start gap-2.5 py-2 text-sm">
@@ -109,25 +138,46 @@ function Item({ todo, onToggle, onRemove }: { todo: Todo; onToggle: () => void; 
           {todo.due_at && <Due iso={todo.due_at} done={todo.done} />}
         </span>
       </label>
-      <IconButton
-        label={`Delete todo ${todo.title}`}
-        onClick={onRemove}
-        className="mt-1 opacity-0 focus-visible:opacity-100 group-hover/todo:opacity-100 touch:mt-0 touch:opacity-100"
-      >
-        <TrashIcon width={16} height={16} />
-      </IconButton>
+      {dating && (
+        <input
+          type="date"
+          aria-label={`Due date of ${todo.title}`}
+          // biome-ignore lint/a11y/noAutofocus: it was asked for by the button that it replaces
+          autoFocus
+          defaultValue={dateField(todo.due_at)}
+          onKeyDown={({ key }) => key === "Enter" && setDating(false)}
+          onBlur={({ target }) => {
+            setDating(false);
+            const due = fromDateField(target.value, todo.due_at);
+            if (target.validity.valid && due !== todo.due_at) onDue(due);
+          }}
+          className={cx(DATE, "my-1 w-36 shrink-0")}
+        />
+      )}
+      {!dating && (
+        <span className="my-1 flex opacity-0 focus-within:opacity-100 group-hover/todo:opacity-100 touch:my-0 touch:opacity-100">
+          <IconButton label={`Change the date of ${todo.title}`} onClick={() => setDating(true)}>
+            <CalendarIcon width={16} height={16} />
+          </IconButton>
+          <IconButton label={`Delete todo ${todo.title}`} onClick={onRemove}>
+            <TrashIcon width={16} height={16} />
+          </IconButton>
+        </span>
+      )}
     </li>
   );
 }
 
+const DAY = 86_400_000;
+
 function Due({ iso, done }: { iso: string; done: boolean }) {
-  const late = !done && Date.parse(iso) < Date.now();
+  const wholeDay = isWholeDay(iso);
+  const late = !done && Date.parse(iso) + (wholeDay ? DAY : 0) < Date.now();
   const date = new Date(iso).toLocaleString("en", {
     weekday: "short",
     day: "numeric",
     month: "short",
-    hour: "numeric",
-    minute: "2-digit",
+    ...(!wholeDay && { hour: "numeric", minute: "2-digit" }),
   });
   return (
     <time dateTime={iso} title={exactTime(iso)} className={cx("block", late ? "text-danger" : "text-muted")}>
