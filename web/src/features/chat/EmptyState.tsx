@@ -6,6 +6,13 @@ const IDEAS = [
   { title: "Ask for the date", text: "What day of the week is it 45 days from now?" },
 ];
 
+/** The tiny built-in model has no tools: what it can do is write. */
+const IDEAS_BUILT_IN = [
+  { title: "Learn a fact", text: "What is the capital of France?" },
+  { title: "Get an explanation", text: "Explain what a lighthouse is for" },
+  { title: "Read a story", text: "Write a short story about the sea" },
+];
+
 /** The start of a conversation: three things that work. */
 export function EmptyState({
   name,
@@ -18,6 +25,7 @@ export function EmptyState({
   onPick: (text: string) => void;
   onExplainModel: () => void;
 }) {
+  const ideas = model?.built_in ? IDEAS_BUILT_IN : IDEAS;
   const first = name.trim().split(/\s+/)[0];
   return (
     <div className="flex min-h-0 flex-1 overflow-y-auto">
@@ -26,7 +34,7 @@ export function EmptyState({
           {first ? `What can I do for you, ${first}?` : "What can I do for you?"}
         </h2>
         <ul className="mt-8 grid gap-2.5 sm:grid-cols-3">
-          {IDEAS.map(({ title, text }) => (
+          {ideas.map(({ title, text }) => (
             <li key={text}>
               <button
                 type="button"
