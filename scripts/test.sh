@@ -19,7 +19,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-passed=0 failed=0 skipped=0 table=()
+passed=0 failed=0 skipped=0 table=() broken=()
 
 # On a terminal Ctrl-C must reach what runs; elsewhere a stage that hangs must end with everything
 # that it started.
@@ -41,17 +41,23 @@ stage() {
   printf '\n=== %s ===\n' "$name"
   local log=$work/$name.log start=$SECONDS code=0
   "${limit[@]}" "${minutes}m" "$@" 2>&1 | tee "$log" || code=$?
-  local good=0 bad=0 left=0
+  local good=0 bad=0 left=0 counts=() line
   case $counter in
     -) [ "$code" = 0 ] && good=1 || bad=1 ;;
-    cargo) read -r good bad left < <(python3 scripts/count.py cargo "$log") ;;
-    *) read -r good bad left < <(python3 scripts/count.py "${counter%%:*}" "${counter#*:}") ;;
+    cargo) mapfile -t counts < <(python3 scripts/count.py cargo "$log") ;;
+    *) mapfile -t counts < <(python3 scripts/count.py "${counter%%:*}" "${counter#*:}") ;;
   esac
+  [ "${#counts[@]}" = 0 ] || read -r good bad left <<<"${counts[0]}"
+  for line in "${counts[@]:1}"; do broken+=("$name: $line"); done
   # It broke before or beside its tests.
   [ "$code" != 0 ] && [ "$bad" = 0 ] && bad=1
   # A runner that ran nothing proves nothing; only documentation may have no examples.
   [ "$code" = 0 ] && [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$name" != doc ] && bad=1
   [ "$code" = 124 ] && say "$name: not done after $minutes minutes, ended"
+  if [ "$bad" != 0 ] && [ "${#counts[@]}" -le 1 ]; then
+    broken+=("$name: exit code $code")
+    while IFS= read -r line; do broken+=("  $line"); done < <(tail -n 15 "$log")
+  fi
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
   table+=("$(printf '%-12s %5d s %6d passed %4d failed %4d skipped' \
     "$name" $((SECONDS - start)) "$good" "$bad" "$left")")
@@ -62,6 +68,8 @@ finish() {
   printf '\n=== time ===\n'
   printf '%s\n' "${table[@]}"
   printf '%-12s %5d s\n\n' total "$SECONDS"
+  # Repeated here, because a log is often read from its end.
+  [ "${#broken[@]}" = 0 ] || printf '%s\n' "${broken[@]}" ''
   say "$passed passed, $failed failed"
   [ "$failed" = 0 ] && exit 0
   exit 1

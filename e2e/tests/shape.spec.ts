@@ -3,14 +3,11 @@ import axe, { type AxeResults } from "axe-core";
 import { expect, expectAnswer, message, register, send, test } from "../support/journey.ts";
 import { scriptedText } from "../support/model.ts";
 
+// Half faded in, words have half their contrast, and a block may begin to fade in at any moment.
+test.use({ contextOptions: { reducedMotion: "reduce" } });
 
 /** Fails with the rule and the element of every serious or critical violation. */
 async function expectAccessible(page: Page): Promise<void> {
-  // Half faded in, words have half their contrast. What pulses for ever is not waited for.
-  await page.evaluate(async () => {
-    const ends = (a: Animation) => a.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY;
-    await Promise.all(document.getAnimations().filter(ends).map((a) => a.finished.catch(() => {})));
-  });
   // Evaluated by the debugger: the page's policy allows no foreign script.
   await page.evaluate(axe.source);
   const results: AxeResults = await page.evaluate("axe.run()");
