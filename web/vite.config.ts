@@ -17,7 +17,9 @@ export default defineConfig({
   },
   test: {
     environment: "happy-dom",
-    environmentOptions: { happyDOM: { url: "http://localhost:3000/" } },
+    environmentOptions: {
+      happyDOM: { url: "http://localhost:3000/", settings: { disableIframePageLoading: true } },
+    },
     setupFiles: ["./src/testSetup.ts"],
     restoreMocks: true,
   },

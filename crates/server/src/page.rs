@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,12 @@ struct Files;
 
 const NOT_BUILT: &str = "The page has not been built into this server. `make run` builds both.\n\
                          The API is at /api/v1, its documentation at /docs.\n";
+
+/// The empty document into which the page puts an image from elsewhere that the user asked for. It
+/// runs nothing and shows nothing but images, and only the page may frame it.
+const IMAGE_FRAME: &str = "remote-image.html";
+const IMAGE_FRAME_POLICY: &str = "default-src 'none'; style-src 'self'; img-src http: https:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// Paths of programs and operators: never the page, even where nothing answers there.
 const RESERVED: [&str; 6] = [
@@ -107,6 +113,10 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
     }
     out.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     out.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if name == IMAGE_FRAME {
+        let policy = HeaderValue::from_static(IMAGE_FRAME_POLICY);
+        out.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         out.insert(ETAG, tag);
     }

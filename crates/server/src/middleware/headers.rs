@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 /// `'self'` of `connect-src` covers this origin's WebSocket (CSP level 3).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; \
-    worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const FIXED: [(HeaderName, &str); 6] = [
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -31,7 +31,10 @@ const FIXED: [(HeaderName, &str); 6] = [
 
 pub(crate) fn apply(headers: &mut HeaderMap, https: bool) {
     for (name, value) in FIXED {
-        headers.insert(name, HeaderValue::from_static(value));
+        // The frame for remote images has a policy of its own; nothing else sets any of these.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if https {
         headers.insert(

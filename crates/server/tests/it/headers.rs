@@ -8,7 +8,7 @@ use crate::support::{answer, raw, second};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; \
-    worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[tokio::test]
 async fn every_response_is_guarded() {
@@ -53,6 +53,25 @@ async fn every_response_is_guarded() {
             assert_eq!(header("cache-control"), "no-store", "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn only_the_image_frame_has_a_policy_of_its_own() {
+    let app = TestApp::start().await;
+    let client = app.client();
+    let frame = raw(&client, Method::GET, "/remote-image.html", &[], "").await;
+    if frame.status() == 404 {
+        // The page is not built into this binary.
+        return;
+    }
+    assert_eq!(
+        frame.headers()["content-security-policy"],
+        "default-src 'none'; style-src 'self'; img-src http: https:; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'self'"
+    );
+    assert_eq!(frame.headers()["referrer-policy"], "no-referrer");
+    let text = frame.text().await.unwrap();
+    assert!(!text.contains("<script"), "{text}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-import { render, screen } from "@testing-library/react";
+import { fireEvent, render, screen } from "@testing-library/react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 import { Markdown } from "./Markdown";
@@ -123,10 +123,16 @@ describe("what an answer may contain", () => {
   it("shows the whole address of a remote image and does not fetch it", () => {
     const url = "https://images.example.org/a/very/long/path.png?with=query&secret=1";
     const { container } = render(<Markdown text={`![A cat](${url})`} />);
-    expect(container.querySelector("img")).toBeNull();
-    const link = screen.getByRole("link", { name: /Load image: A cat/ });
-    expect(link.textContent).toContain(url);
-    expect(link.getAttribute("href")).toBe(url);
+    expect(container.querySelector("img, iframe")).toBeNull();
+    const button = screen.getByRole("button", { name: /Load image: A cat/ });
+    expect(button.textContent).toContain(url);
+  });
+
+  it("loads a remote image on a click, in the frame that may", () => {
+    const url = "https://images.example.org/cat.png";
+    render(<Markdown text={`![A cat](${url})`} />);
+    fireEvent.click(screen.getByRole("button", { name: /Load image: A cat/ }));
+    expect(screen.getByTitle("A cat").getAttribute("src")).toBe("/remote-image.html");
   });
 
   it("shows raw HTML as the text it is", () => {
