@@ -5,7 +5,7 @@
 exec </dev/null
 
 ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build failpoints build
-  postgres model rust doc gen browser kill crash)
+  postgres model rust doc gen browser kill crash promises)
 wanted=("${@:-${ALL[@]}}")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-test.XXXXXX")
@@ -76,7 +76,7 @@ finish() {
 }
 
 # Whoever runs some stages only should not have to name the servers that they need.
-if { chosen rust || chosen kill || chosen crash; } && ! chosen postgres; then wanted+=(postgres); fi
+if { chosen rust || chosen kill || chosen crash || chosen promises; } && ! chosen postgres; then wanted+=(postgres); fi
 
 if ! check_prerequisites; then
   failed=1
@@ -102,7 +102,7 @@ export REJOINDER_TEST_MODELS=${REJOINDER_TEST_MODELS:-${XDG_CACHE_HOME:-$HOME/.c
 
 stage format 2 - cargo fmt --all --check || true
 stage scripts 2 - scripts/check-sh.sh || true
-stage clippy 30 - cargo clippy --all-targets -- -D warnings || true
+stage clippy 30 - cargo clippy --workspace --exclude rejoinder-local-model --all-targets -- -D warnings || true
 # Its list of advisories can't be fetched everywhere; the rules that need none are checked where the
 # tool is. The import table is checked in any case, by a test (testkit, tidy).
 if have cargo-deny; then
@@ -130,17 +130,25 @@ for file in "$REJOINDER_TEST_MODELS"/*.gguf; do
   [ -f "$file" ] && export REJOINDER_TEST_MODEL=$file
 done
 if have cargo-nextest; then
-  stage rust 30 cargo cargo nextest run "${build[@]}" --no-fail-fast || true
-  stage doc 20 cargo cargo test "${build[@]}" --doc || true
+  stage rust 30 cargo cargo nextest run "${build[@]}" --no-fail-fast -E 'not binary(promises)' || true
 else
-  stage rust 30 cargo cargo test "${build[@]}" --no-fail-fast || true
+  stage rust 30 cargo cargo test "${build[@]}" --no-fail-fast --lib --bins --test it || true
 fi
+stage doc 20 cargo cargo test "${build[@]}" --doc || true
 
 stage gen 10 - scripts/gen-drift.sh || true
 stage browser 20 "playwright:$work/playwright.json" \
   env PLAYWRIGHT_JSON_OUTPUT_FILE="$work/playwright.json" scripts/browser.sh || true
-# Not among the everyday tests: they need the real binary and minutes.
-stage kill 20 cargo cargo test "${build[@]}" --test it -- --ignored --nocapture --test-threads=1 kill:: || true
-stage crash 15 cargo cargo test "${build[@]}" --test it -- --ignored --nocapture --test-threads=1 crash:: || true
+# chaos/: the promises against the real binary. What a stage of its own runs, `promises` leaves out.
+# promises NAME MINUTES THREADS FILTER… (arguments of the test binary)
+promises() {
+  local name=$1 minutes=$2 threads=$3
+  shift 3
+  stage "$name" "$minutes" cargo cargo test "${build[@]}" --no-fail-fast --test promises -- \
+    --nocapture --test-threads="$threads" "$@" || true
+}
+promises kill 20 1 p1_p2_p4_kills::
+promises crash 15 1 p4_matrix::
+promises promises 20 2 --skip p1_p2_p4_kills:: --skip p4_matrix::
 
 finish

@@ -1,5 +1,6 @@
 //! The instruments of the tests: a scripted model, clients that check what they read, a clock and
-//! ids that a test decides, the real binary as a child process. Only ever a dev-dependency.
+//! ids that a test decides, the real binary as a child process. A dev-dependency, but of `chaos`,
+//! which is a test as a whole.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

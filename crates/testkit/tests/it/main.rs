@@ -1,4 +1,4 @@
-//! The instruments themselves, the rules of the house, and the kill trials.
+//! The instruments themselves, and the rules of the house.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,7 +8,5 @@
 mod agent;
 mod app;
 mod approvals;
-mod crash;
-mod kill;
 mod scripted;
 mod tidy;

@@ -23,6 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "domain", "agent", "models", "tools", "store", "bus", "server",
         ],
     ),
+    ("chaos", &["agent", "testkit"]),
     (
         "rejoinder",
         &[
@@ -182,7 +183,7 @@ fn rooms_stay_free_of_what_is_not_theirs() {
     }
 }
 
-/// Tests may use the testkit, and nobody may reach `rejoinder`.
+/// Tests may use the testkit, and chaos is one; nobody may reach `rejoinder`.
 #[test]
 fn dev_dependencies() {
     let workspace = workspace();
@@ -190,21 +191,22 @@ fn dev_dependencies() {
         for dependency in dependencies.iter().filter(|d| d.ours) {
             let other = dependency.name.as_str();
             assert_ne!(other, "rejoinder", "{name} depends on the binary");
-            if other == "testkit" {
+            if other == "testkit" && name != "chaos" {
                 assert!(dependency.dev, "{name}: testkit is a dev-dependency");
             }
         }
     }
 }
 
-/// The C++ engine stays out of everyday builds.
+/// The C++ engine and the tests that kill stay out of everyday builds.
 #[test]
-fn everyday_builds_leave_the_engine_out() {
+fn everyday_builds_leave_out_what_takes_minutes() {
     let workspace = workspace();
     let mut expected: BTreeSet<String> = MAY_KNOW
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
     expected.remove("local-model");
+    expected.remove("chaos");
     assert_eq!(workspace.default_members, expected);
 }

@@ -8,6 +8,37 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use testkit::TestDatabase;
 
+/// Which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// A new one.
+    ///
+    /// # Panics
+    /// Where PostgreSQL is wanted and `REJOINDER_TEST_POSTGRES_URL` names none.
+    pub async fn fresh(self) -> TestDatabase {
+        match self {
+            Self::Sqlite => TestDatabase::sqlite(),
+            Self::Postgres => TestDatabase::postgres().await.expect(
+                "REJOINDER_TEST_POSTGRES_URL: the address that `scripts/postgres.sh start FOLDER` prints",
+            ),
+        }
+    }
+}
+
+/// The one of a server.
 pub enum Database {
     Sqlite { url: String },
     Postgres { url: String },

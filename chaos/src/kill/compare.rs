@@ -7,8 +7,8 @@ use serde_json::Value;
 use testkit::transcript::Known;
 use testkit::{Client, scripted_text};
 
-use super::database::Database;
 use super::writer::{Log, Sent, Told};
+use crate::database::Database;
 
 #[derive(Default)]
 pub struct Summary {

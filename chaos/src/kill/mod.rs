@@ -1,52 +1,41 @@
 //! `kill -9` at random moments under eight writers, on both databases (promises P1, P2, P3, P4 and
 //! P5b). One trial is one kill. After the last one everything that a client was told is compared
 //! with what the API and the raw database hold.
-//!
-//! Ignored by default: it needs the real binary (`REJOINDER_BIN`) and minutes. `make test` runs it.
-//! `REJOINDER_KILL_ROUNDS` and `REJOINDER_SEED` repeat a run.
 
 pub mod compare;
-pub mod database;
+#[cfg(test)]
 mod doubt;
-mod writer;
+pub mod writer;
 
 use std::time::{Duration, Instant};
 
-use testkit::process::{Binary, setting};
+use testkit::process::Binary;
 use testkit::{Client, Dice, ScriptedModel, TestDatabase};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use database::Database;
+use crate::database::Database;
+use crate::programs;
 use writer::{Log, Writer};
 
 const WRITERS: u64 = 8;
 /// Promised: every run is over within this time of the restart.
 const RUNS_END: Duration = Duration::from_secs(30);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the real binary and minutes: make test"]
-async fn sqlite() {
-    // The node recovers at boot: every restart is waited for.
-    trials(TestDatabase::sqlite(), 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the real binary, PostgreSQL and minutes: make test"]
-async fn postgres() {
-    let database = TestDatabase::postgres()
-        .await
-        .expect("REJOINDER_TEST_POSTGRES_URL");
-    // A dead node's leases must run out first, so only every fifth restart is waited for.
-    trials(database, 5).await;
-}
-
-async fn trials(database: TestDatabase, wait_every: u64) {
+/// `rounds` kills under the writers that `seed` makes.
+///
+/// # Panics
+/// When a promise was broken, with all that was.
+pub async fn trials(database: &TestDatabase, rounds: u64, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = &folder.path().join("data");
-    let database = Database::of(&database, data_dir);
-    let rounds = setting("REJOINDER_KILL_ROUNDS").map_or(50, |rounds| rounds.parse().unwrap());
-    let seed = Dice::seed();
+    let database = Database::of(database, data_dir);
+    // One process on SQLite recovers at boot. Elsewhere a dead node's leases must run out first, so
+    // that only every fifth restart is waited for.
+    let wait_every = match database {
+        Database::Sqlite { .. } => 1,
+        Database::Postgres { .. } => 5,
+    };
     println!(
         "{}: {rounds} kills under {WRITERS} writers, seed {seed}",
         database.name()
@@ -60,7 +49,7 @@ async fn trials(database: TestDatabase, wait_every: u64) {
         "send_rate_per_minute = 100000\n",
     )
     .unwrap();
-    let mut binary = Binary::new(setting("REJOINDER_BIN").expect("REJOINDER_BIN"), data_dir)
+    let mut binary = Binary::new(programs::rejoinder(), data_dir)
         .arg("--database-url", database.url())
         .arg("--model", "openai/scripted")
         .arg("--registration", "open")

@@ -3,10 +3,6 @@
 //! is started again, and everything that the client was told is compared with what the API, the raw
 //! database and the scripted model hold. For each point there is one more trial in which the second
 //! life dies there as well.
-//!
-//! Ignored by default: it needs the real binary with the feature `failpoints`
-//! (`REJOINDER_FAILPOINT_BIN`) and a minute or two. `REJOINDER_FAILPOINT=after_claim:2` repeats one
-//! trial.
 
 mod compare;
 mod reader;
@@ -19,41 +15,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent::failpoints::POINTS;
-use testkit::TestDatabase;
-use testkit::process::setting;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::database::Kind;
 use trial::{Report, Trial};
 
 const HITS: u64 = 3;
 /// Nothing in the default toolbox asks for an approval.
 const OUT_OF_REACH: [&str; 1] = ["after_approval"];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the binary with failpoints and a minute: make test"]
-async fn sqlite() {
-    matrix("sqlite", 4).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the binary with failpoints, PostgreSQL and a minute: make test"]
-async fn postgres() {
-    // A dead node's leases must run out first: these trials mostly wait.
-    matrix("postgres", 8).await;
-}
-
-async fn database(name: &str) -> TestDatabase {
-    if name == "sqlite" {
-        return TestDatabase::sqlite();
-    }
-    TestDatabase::postgres()
-        .await
-        .expect("REJOINDER_TEST_POSTGRES_URL")
-}
-
-async fn matrix(name: &'static str, lanes: usize) {
-    let only = setting("REJOINDER_FAILPOINT");
+/// On a database of each trial's own; `only` one failpoint, such as `after_claim:2`, or all.
+///
+/// # Panics
+/// When a promise was broken, with all that was, or a point was not reached.
+pub async fn matrix(kind: Kind, only: Option<String>) {
+    let name = kind.name();
+    let lanes = match kind {
+        Kind::Sqlite => 4,
+        // A dead node's leases must run out first: these trials mostly wait.
+        Kind::Postgres => 8,
+    };
     let started = Instant::now();
     let lanes = Arc::new(Semaphore::new(lanes));
     let mut trials = JoinSet::new();
@@ -70,7 +52,7 @@ async fn matrix(name: &'static str, lanes: usize) {
         let (lanes, trial) = (lanes.clone(), Trial { point, hit, twice });
         let task = trials.spawn(async move {
             let _lane = lanes.acquire_owned().await.unwrap();
-            trial.run(database(name).await).await
+            trial.run(kind.fresh().await).await
         });
         names.insert(task.id(), failpoint);
     }

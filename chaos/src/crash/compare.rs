@@ -9,8 +9,8 @@ use testkit::scripted::Recorded;
 use super::reader::Reading;
 use super::sender::Log;
 use super::turns::Turn;
+use crate::database::Database;
 use crate::kill::compare::seen;
-use crate::kill::database::Database;
 
 /// Points at which the model has answered in part or in full, and the answer is not yet recorded:
 /// that call is made again. At all others each call is made once.

@@ -4,8 +4,8 @@ use serde_json::json;
 use testkit::{TestApp, TestDatabase, Transcript};
 
 use super::compare;
-use super::database::Database;
 use super::writer::{Log, Sent, Told};
+use crate::database::Database;
 
 /// One message that was sent, stored and answered.
 async fn honest(app: &TestApp) -> Log {

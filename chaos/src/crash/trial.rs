@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::process::{Binary, Server, setting};
+use testkit::process::{Binary, Server};
 use testkit::{Client, ScriptedModel, TestDatabase};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,7 +15,8 @@ use super::compare::{self, Compared};
 use super::reader;
 use super::sender::{Address, Log, Sender};
 use super::turns::turns;
-use crate::kill::database::Database;
+use crate::database::Database;
+use crate::programs;
 
 /// Promised: every run is over within this time of the restart.
 const RUNS_END: Duration = Duration::from_secs(30);
@@ -164,8 +165,7 @@ impl Trial {
 }
 
 fn binary(data_dir: &Path, database: &Database, model: &ScriptedModel) -> Binary {
-    let program = setting("REJOINDER_FAILPOINT_BIN").expect("REJOINDER_FAILPOINT_BIN");
-    Binary::new(program, data_dir)
+    Binary::new(programs::rejoinder_with_failpoints(), data_dir)
         .arg("--database-url", database.url())
         .arg("--model", "openai/scripted")
         .env("OPENAI_API_KEY", "sk-test")

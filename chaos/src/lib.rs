@@ -1,0 +1,15 @@
+//! Kills, cuts, pauses and floods against the real binary, and the promises that must hold through
+//! all of them. The tests are in `tests/promises`, a module per promise or family; what they share is
+//! here. README.md says how to run it and how to read what it prints.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test as a whole: what it can't go on from should panic where it is"
+)]
+
+pub mod crash;
+pub mod database;
+pub mod kill;
+pub mod programs;
+
+pub use database::Database;
