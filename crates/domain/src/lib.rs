@@ -13,6 +13,7 @@ pub mod limits;
 pub mod message;
 pub mod problem;
 pub mod run;
+pub mod sabotage;
 pub mod session;
 pub mod step;
 pub mod store;

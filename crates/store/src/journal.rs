@@ -3,18 +3,20 @@
 //! What is waiting is committed together, each member in a savepoint, so that its error is its own.
 //! Callers hear after the commit, readers of feeds after that.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::limits::{JOURNAL_BATCH, JOURNAL_QUEUE};
-use domain::store::Health;
+use domain::sabotage::{self, Mechanism, sabotaged};
+use domain::store::{Health, Sent};
 use domain::{Bus, Delta, Fence, Signal, StoreError, StoreResult, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::db::HealthCell;
@@ -37,13 +39,14 @@ struct Write<A, T, F> {
     args: Option<A>,
     body: F,
     answer: Option<T>,
-    reply: oneshot::Sender<StoreResult<T>>,
+    /// `None` only for whoever was told too early.
+    reply: Option<oneshot::Sender<StoreResult<T>>>,
 }
 
 impl<A, T, F> Job for Write<A, T, F>
 where
     A: Send,
-    T: Send,
+    T: Send + 'static,
     F: for<'c> Fn(&'c mut Tx, A) -> BoxFuture<'c, StoreResult<T>> + Send,
 {
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> BoxFuture<'c, StoreResult<()>> {
@@ -53,20 +56,33 @@ where
                 .take()
                 .ok_or_else(|| StoreError::internal("a job ran twice"))?;
             // An answer type without the connection's lifetime keeps the borrow short.
-            self.answer = Some((self.body)(tx, args).await?);
+            let answer = (self.body)(tx, args).await?;
+            // Messages only: a login that can't be read yet would fail for another reason.
+            let message = (&answer as &dyn Any).is::<Sent>();
+            if sabotaged(Mechanism::AckAfterCommit) && message {
+                if let Some(reply) = self.reply.take() {
+                    let _ = reply.send(Ok(answer));
+                }
+                sleep(sabotage::LATE).await;
+                return Ok(());
+            }
+            self.answer = Some(answer);
             Ok(())
         }
         .boxed()
     }
 
     fn finish(self: Box<Self>, committed: StoreResult<()>) {
+        let Some(reply) = self.reply else {
+            return;
+        };
         let answer = match (committed, self.answer) {
             (Ok(()), Some(answer)) => Ok(answer),
             (Ok(()), None) => Err(StoreError::internal("a job without an answer")),
             (Err(error), _) => Err(error),
         };
         // The caller may have gone; the write stays.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
 
@@ -119,7 +135,7 @@ impl Journal {
             args: Some(args),
             body,
             answer: None,
-            reply,
+            reply: Some(reply),
         };
         self.queue
             .send(Message::Write(Box::new(job)))
@@ -340,7 +356,16 @@ impl Task {
         self.plain("BEGIN IMMEDIATE")
             .await
             .map_err(|e| error::from_sqlite(&e))?;
-        match self.members(writes, deltas).await {
+        let done = self.members(writes, deltas).await;
+        // Text only: other frames are rendered from rows that nobody could read yet.
+        if sabotaged(Mechanism::PersistBeforeSay)
+            && writes.is_empty()
+            && let Ok((_, _, events)) = &done
+        {
+            self.bus.publish(events);
+            sleep(sabotage::LATE).await;
+        }
+        match done {
             Ok(done) => match self.plain("COMMIT").await {
                 Ok(()) => Ok(done),
                 Err(e) => {

@@ -28,6 +28,8 @@ mod sessions;
 mod sql;
 mod todos;
 mod tx;
+#[cfg(feature = "sabotage")]
+mod unowned;
 mod users;
 mod value;
 

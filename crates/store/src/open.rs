@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::sabotage::{Mechanism, sabotaged};
 use domain::{Bus, Clock, StoreResult, Timestamp};
 use futures::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -38,6 +39,8 @@ statements! {
         "INSERT INTO settings (key, value) VALUES ($1, $2) \
          ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     }
+    /// For sabotage only.
+    DROP_ONE_ACTIVE { "DROP INDEX IF EXISTS runs_one_active" }
     NEW_EPOCH {
         "UPDATE feeds SET epoch = CASE WHEN epoch >= $1 THEN epoch + 1 ELSE $1 END"
     }
@@ -278,6 +281,10 @@ impl SqlStore {
             tracker,
             serving: options.serving,
         };
+        if sabotaged(Mechanism::OneActiveRun) {
+            let dropped = store.db.write((), |tx, ()| drop_one_active(tx).boxed());
+            dropped.await.map_err(database)?;
+        }
         if store.serving {
             let now = store.clock.now();
             let boot_id = options.boot_id;
@@ -307,6 +314,10 @@ async fn setting(tx: &mut Tx, key: &'static str) -> StoreResult<Option<String>> 
 
 pub(crate) async fn set(tx: &mut Tx, key: &'static str, value: String) -> StoreResult<()> {
     tx.run(SET_SETTING, args![key, value]).await.map(|_| ())
+}
+
+async fn drop_one_active(tx: &mut Tx) -> StoreResult<()> {
+    tx.run(DROP_ONE_ACTIVE, args![]).await.map(|_| ())
 }
 
 async fn new_epoch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {

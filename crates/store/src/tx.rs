@@ -40,7 +40,9 @@ pub struct Tx {
 }
 
 macro_rules! run {
-    ($self:ident, $sql:ident, $args:ident, $method:ident) => {
+    ($self:ident, $sql:ident, $args:ident, $method:ident) => {{
+        #[cfg(feature = "sabotage")]
+        let $sql = crate::unowned::statement($sql);
         match &mut $self.conn {
             Conn::Writer(conn) => {
                 let query = $args
@@ -87,7 +89,7 @@ macro_rules! run {
                     .map(Into::into)
             }
         }
-    };
+    }};
 }
 
 pub(crate) struct Rows(pub(crate) Vec<Row>);

@@ -76,7 +76,9 @@ impl Binary {
             // Whoever runs the tests may have providers configured: they stay out.
             let name = name.to_string_lossy().into_owned();
             let foreign = ["REJOINDER_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "OLLAMA_"];
-            if foreign.iter().any(|prefix| name.starts_with(prefix)) {
+            // Whoever shows that a test can fail says so for all servers at once.
+            let meant = name == "REJOINDER_SABOTAGE";
+            if !meant && foreign.iter().any(|prefix| name.starts_with(prefix)) {
                 command.env_remove(name);
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::limits::{TOOL_CALL_MS, TOOL_RESULT_STORED_BYTES};
+use domain::sabotage::{Mechanism, sabotaged};
 use domain::step::ToolOutcome;
 use domain::{CallId, CallState, ToolClass};
 use futures::future::abortable;
@@ -92,10 +93,12 @@ impl Driver<'_> {
                 self.feed(Input::Outcome { call_id });
             }
             ToolPlan::Call(call) => {
-                committed(&self.stop, || {
-                    deps.store.call_running(fence, call_id, deps.clock.now())
-                })
-                .await?;
+                if !sabotaged(Mechanism::IntentBeforeCall) {
+                    committed(&self.stop, || {
+                        deps.store.call_running(fence, call_id, deps.clock.now())
+                    })
+                    .await?;
+                }
                 failpoints::reached("after_intent");
                 // Between this check and the effect a pause of the whole process can still fall;
                 // the promise names that window.

@@ -28,6 +28,11 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         tracing::warn!(?failpoint, "this process will kill itself");
         failpoint.arm();
     }
+    #[cfg(feature = "sabotage")]
+    if let Some(mechanism) = crate::config::sabotage()? {
+        tracing::warn!(?mechanism, "this process works without it");
+        mechanism.turn_off();
+    }
     config.create_data_dir()?;
     let _lock = lock(&config).await?;
     let metrics = telemetry::metrics()?;

@@ -49,6 +49,15 @@ pub fn failpoint() -> Result<Option<agent::failpoints::Failpoint>> {
         .context("REJOINDER_FAILPOINT can't be used")
 }
 
+/// Which mechanism a test wants turned off: `REJOINDER_SABOTAGE=fence`.
+#[cfg(feature = "sabotage")]
+pub fn sabotage() -> Result<Option<domain::sabotage::Mechanism>> {
+    variable("REJOINDER_SABOTAGE")
+        .map(|text| text.parse().map_err(anyhow::Error::msg))
+        .transpose()
+        .context("REJOINDER_SABOTAGE can't be used")
+}
+
 /// Changes with every boot of the machine; `None` where the system doesn't tell.
 pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;

@@ -21,6 +21,8 @@ use serde::Deserialize;
 pub use environment::boot_id;
 #[cfg(feature = "failpoints")]
 pub use environment::failpoint;
+#[cfg(feature = "sabotage")]
+pub use environment::sabotage;
 pub use show::show;
 
 /// Whether people may make accounts by themselves once there is one.

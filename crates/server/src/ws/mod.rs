@@ -1,6 +1,8 @@
 //! The WebSocket: authenticated before the upgrade, live from a cursor, holding no buffer.
 
 mod auth;
+#[cfg(feature = "sabotage")]
+mod backlog;
 pub mod close;
 mod counts;
 mod frames;

@@ -12,13 +12,20 @@ use crate::limits::WS_SEND;
 use crate::wire::frame::Frame;
 
 /// Waits on the socket, never in a queue: a slow reader holds up its own connection only.
-pub(crate) struct Outlet(SplitSink<WebSocket, Message>);
+pub(crate) struct Outlet(Half);
+
+#[cfg(not(feature = "sabotage"))]
+type Half = SplitSink<WebSocket, Message>;
+#[cfg(feature = "sabotage")]
+type Half = super::backlog::Half;
 
 /// The other side has gone; there is nobody to tell.
 pub(crate) const GONE: Option<Closing> = None;
 
 impl Outlet {
     pub(crate) fn new(sink: SplitSink<WebSocket, Message>) -> Self {
+        #[cfg(feature = "sabotage")]
+        let sink = super::backlog::half(sink);
         Self(sink)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::sabotage::{Mechanism, sabotaged};
 use domain::{Delta, EventBody, Fence, RunId, StoreError, StoreResult, Timestamp};
 use serde_json::{Value as Json, json};
 use tokio::sync::oneshot;
@@ -54,11 +55,14 @@ pub(crate) async fn store(
         let fence: i64 = row.get("fence")?;
         let user_id = domain::UserId(row.get("user_id")?);
         let conversation_id = domain::ConversationId(row.get::<Uuid>("conversation_id")?);
-        held.insert(Fence { run_id, fence }, (user_id, conversation_id));
+        held.insert(run_id, (fence, user_id, conversation_id));
     }
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let Some((user_id, conversation_id)) = held.get(&job.fence) else {
+        let mine = held
+            .get(&job.fence.run_id)
+            .filter(|(fence, _, _)| *fence == job.fence.fence || sabotaged(Mechanism::Fence));
+        let Some((_, user_id, conversation_id)) = mine else {
             outcomes.push(Err(StoreError::FenceLost));
             continue;
         };

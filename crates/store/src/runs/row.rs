@@ -1,5 +1,6 @@
 //! The row of a run, and the fence in front of every write to it.
 
+use domain::sabotage::{Mechanism, sabotaged};
 use domain::{
     ConversationId, EventBody, Fence, MessageId, NodeId, Run, RunId, RunState, StoreError,
     StoreResult, Timestamp, Usage, UserId,
@@ -22,6 +23,8 @@ pub(crate) use run_columns;
 statements! {
     RUN { "SELECT " run_columns!() " FROM runs WHERE run_id = $1 AND user_id = $2" }
     LOCK_RUN { "SELECT " run_columns!() " FROM runs WHERE run_id = $1 AND user_id = $2" lock }
+    /// For sabotage only.
+    PRESENT_FENCE { "SELECT fence FROM runs WHERE run_id = $1" }
     RUN_BY_FENCE {
         "SELECT " run_columns!() " FROM runs WHERE run_id = $1 AND fence = $2 AND state = 'running'"
     }
@@ -69,8 +72,14 @@ pub(crate) async fn get(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreRes
 
 /// The run with this fence, without a lock: for reads.
 pub(crate) async fn peek(tx: &mut Tx, fence: Fence) -> StoreResult<Run> {
+    let mut demanded = fence.fence;
+    if sabotaged(Mechanism::Fence)
+        && let Some(row) = tx.maybe(PRESENT_FENCE, args![fence.run_id]).await?
+    {
+        demanded = row.get("fence")?;
+    }
     let row = tx
-        .maybe(RUN_BY_FENCE, args![fence.run_id, fence.fence])
+        .maybe(RUN_BY_FENCE, args![fence.run_id, demanded])
         .await?;
     run(&row.ok_or(StoreError::FenceLost)?)
 }
@@ -88,7 +97,7 @@ pub(crate) async fn fenced(tx: &mut Tx, fence: Fence) -> StoreResult<(Held, Run)
         return Ok((held, seen));
     }
     let row = tx
-        .maybe(LOCK_RUN_BY_FENCE, args![fence.run_id, fence.fence])
+        .maybe(LOCK_RUN_BY_FENCE, args![seen.run_id, seen.fence])
         .await?;
     Ok((held, run(&row.ok_or(StoreError::FenceLost)?)?))
 }

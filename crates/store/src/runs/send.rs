@@ -2,6 +2,7 @@
 
 use domain::conversation::NewConversation;
 use domain::limits::IDEMPOTENCY_KEPT_MS;
+use domain::sabotage::{Mechanism, sabotaged};
 use domain::store::{IdempotencyKey, SendMessage, Sent};
 use domain::{
     ConversationId, MessageId, MessageStatus, MessageType, Role, Run, RunId, StoreError,
@@ -70,6 +71,9 @@ async fn repeated(
 }
 
 async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
+    if sabotaged(Mechanism::OneActiveRun) {
+        return Ok(());
+    }
     let live = conversations::live_runs(tx, held.conversation_id).await?;
     match live.first() {
         Some(&(run_id, state)) => Err(StoreError::RunActive {
@@ -83,6 +87,7 @@ async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
 
 pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
     if let Some(key) = &send.key
+        && !sabotaged(Mechanism::Dedupe)
         && let Some(sent) = repeated(tx, &send, key).await?
     {
         return Ok(sent);
