@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the tests need besides the prerequisites: PostgreSQL, Chromium, and the engine's tools.
+# What the tests need besides the prerequisites: PostgreSQL, Chromium, strace, and the engine's tools.
 . "$(dirname "$0")/lib.sh"
-packages=(postgresql chromium "${ENGINE_PACKAGES[@]}")
+packages=(postgresql chromium strace "${ENGINE_PACKAGES[@]}")
 if on_debian_as_root; then
   apt_install "${packages[@]}"
 fi
@@ -10,6 +10,7 @@ missing=()
 { have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; } || missing+=("PostgreSQL 15")
 [ -n "${CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
   missing+=("Chromium (or its path in CHROMIUM)")
+have strace || missing+=("strace (the tests of failing disks)")
 engine_buildable || missing+=("cmake and libclang")
 if [ ${#missing[@]} -gt 0 ]; then
   say "The tests also need:"

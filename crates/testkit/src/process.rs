@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::strace::Strace;
+
 /// A setting of the tests, from the environment. Empty means unset.
 #[must_use]
 pub fn setting(name: &str) -> Option<String> {
@@ -23,6 +25,7 @@ pub struct Binary {
     listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    tracer: Option<Strace>,
 }
 
 impl Binary {
@@ -35,6 +38,7 @@ impl Binary {
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            tracer: None,
         }
     }
 
@@ -50,24 +54,88 @@ impl Binary {
         self
     }
 
+    /// The next starts are looked at, and made to fail, by `strace`; `None`: no longer.
+    pub fn under(&mut self, tracer: Option<Strace>) -> &mut Self {
+        self.tracer = tracer;
+        self
+    }
+
     /// Starts it and waits until it says where it listens; from the second time on that is the
     /// same address.
     ///
     /// # Panics
     /// When it ends before, or says nothing for 30 seconds.
     pub async fn start(&mut self) -> Server {
+        match self.try_start().await {
+            Ok(server) => server,
+            Err(status) => panic!("it did not start: {status}; log: {}", self.log()),
+        }
+    }
+
+    /// As [`Binary::start`], where it may refuse to start: then with its exit code.
+    ///
+    /// # Panics
+    /// When it says nothing for 30 seconds.
+    pub async fn try_start(&mut self) -> Result<Server, ExitStatus> {
+        let listen = self.listen.clone();
+        let mut child = self
+            .command("serve", &["--listen", &listen])
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} can't be started: {error}", self.program.display()));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+        let line = match first {
+            Ok(Ok(Some(line))) => line,
+            Ok(Ok(None)) => return Err(child.wait().await.unwrap()),
+            other => panic!("no first line ({other:?}); log: {}", self.log()),
+        };
+        let Some(url) = line.strip_prefix("listening on ") else {
+            panic!("unexpected first line {line:?}");
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        url.trim_start_matches("http://")
+            .clone_into(&mut self.listen);
+        Ok(Server {
+            child,
+            url,
+            _lines: lines,
+        })
+    }
+
+    /// A command of the operator on the same data, such as `backup`: its exit code, and what it said
+    /// on both streams.
+    pub async fn run(&self, command: &str, arguments: &[&str]) -> (ExitStatus, String) {
+        let output = self
+            .command(command, arguments)
+            .stderr(Stdio::piped())
+            .output()
+            .await
+            .unwrap();
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        (output.status, String::from_utf8_lossy(&said).into_owned())
+    }
+
+    fn command(&self, command: &str, arguments: &[&str]) -> Command {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.data_dir.with_extension("log"))
             .unwrap();
-        let mut command = Command::new(&self.program);
-        command
-            .arg("serve")
-            .args(["--listen", &self.listen])
+        let prefix = self.tracer.as_ref().map(Strace::prefix).unwrap_or_default();
+        let program = self.program.to_string_lossy().into_owned();
+        let mut words = prefix.into_iter().chain([program]);
+        let mut process = Command::new(words.next().unwrap_or_default());
+        process
+            .args(words)
+            .arg(command)
+            .args(arguments)
             .arg("--data-dir")
             .arg(&self.data_dir)
-            .args(&self.arguments)
+            .args(if command == "serve" {
+                &self.arguments[..]
+            } else {
+                &[]
+            })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -79,27 +147,11 @@ impl Binary {
             // Whoever shows that a test can fail says so for all servers at once.
             let meant = name == "REJOINDER_SABOTAGE";
             if !meant && foreign.iter().any(|prefix| name.starts_with(prefix)) {
-                command.env_remove(name);
+                process.env_remove(name);
             }
         }
-        command.envs(self.environment.iter().cloned());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
-        let Ok(Ok(Some(line))) = first else {
-            panic!("no first line ({first:?}); log: {}", self.log());
-        };
-        let Some(url) = line.strip_prefix("listening on ") else {
-            panic!("unexpected first line {line:?}");
-        };
-        let url = url.trim_end_matches('/').to_owned();
-        url.trim_start_matches("http://")
-            .clone_into(&mut self.listen);
-        Server {
-            child,
-            url,
-            _lines: lines,
-        }
+        process.envs(self.environment.iter().cloned());
+        process
     }
 
     /// What all starts so far wrote to standard error: the end of it.
@@ -136,6 +188,18 @@ impl Server {
             .unwrap();
         assert!(sent.success());
         self.child.wait().await.unwrap()
+    }
+
+    /// Its process id, while it lives.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until it ends by itself; `None` when it still lives after `limit`.
+    pub async fn ends(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let ended = tokio::time::timeout(limit, self.child.wait()).await;
+        ended.ok().map(Result::unwrap)
     }
 
     /// `None` while it lives.

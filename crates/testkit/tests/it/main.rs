@@ -9,4 +9,5 @@ mod agent;
 mod app;
 mod approvals;
 mod scripted;
+mod strace;
 mod tidy;
