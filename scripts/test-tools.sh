@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What the tests need besides the prerequisites: PostgreSQL, Chromium, strace, and the engine's tools.
+# What the tests need besides the prerequisites: PostgreSQL, Chromium, strace, libfaketime, and the
+# engine's tools.
 . "$(dirname "$0")/lib.sh"
-packages=(postgresql chromium strace "${ENGINE_PACKAGES[@]}")
+packages=(postgresql chromium strace libfaketime "${ENGINE_PACKAGES[@]}")
 if on_debian_as_root; then
   apt_install "${packages[@]}"
 fi
@@ -11,6 +12,7 @@ missing=()
 [ -n "${CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
   missing+=("Chromium (or its path in CHROMIUM)")
 have strace || missing+=("strace (the tests of failing disks)")
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=("libfaketime")
 engine_buildable || missing+=("cmake and libclang")
 if [ ${#missing[@]} -gt 0 ]; then
   say "The tests also need:"

@@ -180,14 +180,28 @@ impl Server {
 
     /// `SIGTERM`: drains.
     pub async fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().unwrap().to_string();
+        self.signal("TERM").await;
+        self.child.wait().await.unwrap()
+    }
+
+    /// `SIGSTOP`: holds everything still, as a machine that sleeps does.
+    pub async fn pause(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// `SIGCONT`: goes on after [`Server::pause`].
+    pub async fn resume(&self) {
+        self.signal("CONT").await;
+    }
+
+    /// Sends a signal by its name without `SIG`.
+    pub async fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &pid])
+            .args([format!("-{name}"), self.id().unwrap().to_string()])
             .status()
             .await
             .unwrap();
         assert!(sent.success());
-        self.child.wait().await.unwrap()
     }
 
     /// Its process id, while it lives.
@@ -200,6 +214,16 @@ impl Server {
     pub async fn ends(&mut self, limit: Duration) -> Option<ExitStatus> {
         let ended = tokio::time::timeout(limit, self.child.wait()).await;
         ended.ok().map(Result::unwrap)
+    }
+
+    /// Most memory that it has held so far, in KiB (`VmHWM`).
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
     }
 
     /// `None` while it lives.

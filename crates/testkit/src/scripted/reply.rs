@@ -81,6 +81,24 @@ impl Reply {
     }
 }
 
+/// What a proxy says when it should not.
+pub(super) const PAGE: &str = "<!doctype html><title>Proxy</title>Sorry.\n\n";
+
+/// JSON in ASCII, as Python writes it by default.
+fn escaped(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    ascii
+}
+
 /// Marks the record when the client leaves before the end.
 struct Watcher {
     shared: Arc<Shared>,
@@ -193,8 +211,8 @@ impl Player {
             .await;
         for index in 0..self.reply.round.reasoning {
             self.pause().await;
-            self.delta(json!({"reasoning_content": format!("think{index} ")}))
-                .await;
+            let thought = self.reply.round.padded(&format!("think{index} "));
+            self.delta(json!({"reasoning_content": thought})).await;
         }
         let pieces: Vec<(usize, String)> = self
             .reply
@@ -209,6 +227,15 @@ impl Player {
             self.pause().await;
             self.delta(json!({"content": piece})).await;
             self.watcher.sent();
+        }
+        while self.reply.round.endless {
+            for piece in self.reply.round.text.clone() {
+                self.pause().await;
+                self.delta(json!({"content": piece})).await;
+                self.watcher.sent();
+            }
+            // Without a pause of its own it must let others run.
+            tokio::task::yield_now().await;
         }
         let end = self.reply.round.text.len();
         if self.breaks(end, &reset).await {
@@ -246,6 +273,12 @@ impl Player {
             }
             Fault::Malformed { .. } => self.line("data: {\"choices\": [{]\n\n").await,
             Fault::Stall { .. } => std::future::pending().await,
+            Fault::Html { .. } => self.line(PAGE).await,
+            Fault::Chatter { .. } => loop {
+                self.pause().await;
+                self.line(": still there\n\n").await;
+                tokio::task::yield_now().await;
+            },
             Fault::LongLine { .. } => {
                 self.line("data: ").await;
                 for _ in 0..50 {
@@ -255,7 +288,7 @@ impl Player {
                     }
                 }
             }
-            Fault::End { .. } | Fault::Status(_) | Fault::Html | Fault::CutArguments => {}
+            Fault::End { .. } | Fault::Status(_) | Fault::CutArguments => {}
         }
         self.watcher.ended(Ended::Fault);
         true
@@ -325,7 +358,11 @@ impl Player {
         if let Some(usage) = usage {
             chunk["usage"] = usage;
         }
-        self.line(&format!("data: {chunk}\n\n")).await;
+        let mut json = chunk.to_string();
+        if self.reply.round.quirks.ascii {
+            json = escaped(&json);
+        }
+        self.line(&format!("data: {json}\n\n")).await;
     }
 
     /// A failed send means that the client left; the body, and this player with it, is dropped.

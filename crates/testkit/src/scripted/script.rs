@@ -6,6 +6,9 @@
 //! |---|---|
 //! | `tokens=50` | the answer is `tok0 tok1 … tok49` (default 20) |
 //! | `text="…"` | the answer is this JSON string, one chunk per word |
+//! | `piece=1` | code points per chunk of `text`, instead of words |
+//! | `pad=1000` | each token of `tokens` and `reasoning` has at least so many bytes |
+//! | `endless` | after its last token the answer begins again, for ever |
 //! | `delay_ms=20` | pause before each token |
 //! | `reasoning=5` | so many reasoning tokens (`think0 …`) come first |
 //! | `gate=name@5` | token 5 waits until the gate `name` is open |
@@ -18,7 +21,8 @@
 //! | `times=2` | the fault strikes the first two requests only (default: all) |
 //! | `retry_after=1` | header of a status fault |
 //! | `split=1` | bytes of the HTTP body per write |
-//! | `no_usage`, `no_ids`, `dup_ids`, `no_index` | quirks of real endpoints |
+//! | `no_usage`, `no_ids`, `dup_ids`, `no_index`, `ascii` | quirks of real endpoints |
+//! | `stubborn` | calls tools that it was not offered |
 //!
 //! Without `then`, a round with tool calls is followed by one with the text.
 
@@ -29,8 +33,8 @@ use serde_json::Value;
 pub enum Fault {
     /// `429`, `500`, `529`, …: this status with a JSON error, before anything else.
     Status(u16),
-    /// `html`: 200 with a page instead of the protocol.
-    Html,
+    /// `html@n`: a page inside the stream, then its end; at 0 it comes instead of the protocol.
+    Html { at: usize },
     /// `reset@n`: the connection is reset.
     Reset { at: usize },
     /// `end@n`: the stream ends in good order, without finish reason or `[DONE]`.
@@ -41,6 +45,8 @@ pub enum Fault {
     Malformed { at: usize },
     /// `stall@n`: silence with the connection open.
     Stall { at: usize },
+    /// `chatter@n`: from here on comments without end, `delay_ms` apart, and never another token.
+    Chatter { at: usize },
     /// `trickle@n`: from here on one byte per write, `delay_ms` apart.
     Trickle { at: usize },
     /// `long_line@n`: 50 MB without a line end.
@@ -56,7 +62,8 @@ impl Fault {
             None => (text, 0),
         };
         Ok(match kind {
-            "html" => Self::Html,
+            "html" => Self::Html { at },
+            "chatter" => Self::Chatter { at },
             "reset" => Self::Reset { at },
             "end" => Self::End { at },
             "error" => Self::Error { at },
@@ -73,8 +80,10 @@ impl Fault {
     #[must_use]
     pub fn at(self) -> Option<usize> {
         match self {
-            Self::Status(_) | Self::Html | Self::CutArguments => None,
-            Self::Reset { at }
+            Self::Status(_) | Self::CutArguments => None,
+            Self::Html { at }
+            | Self::Chatter { at }
+            | Self::Reset { at }
             | Self::End { at }
             | Self::Error { at }
             | Self::Malformed { at }
@@ -100,6 +109,10 @@ pub struct Quirks {
     pub dup_ids: bool,
     /// Tool call chunks carry no index.
     pub no_index: bool,
+    /// JSON in ASCII: everything else is escaped, beyond U+FFFF as surrogate pairs.
+    pub ascii: bool,
+    /// Tools are called although none were offered.
+    pub stubborn: bool,
 }
 
 /// One model call.
@@ -116,7 +129,20 @@ pub struct Round {
     pub fault_times: Option<u64>,
     pub retry_after: Option<u64>,
     pub split: Option<usize>,
+    pub pad: usize,
+    pub endless: bool,
     pub quirks: Quirks,
+}
+
+impl Round {
+    /// `token`, as long as this round wants it.
+    #[must_use]
+    pub fn padded(&self, token: &str) -> String {
+        format!(
+            "{token}{}",
+            ".".repeat(self.pad.saturating_sub(token.len()))
+        )
+    }
 }
 
 impl Default for Round {
@@ -131,6 +157,8 @@ impl Default for Round {
             fault_times: None,
             retry_after: None,
             split: None,
+            pad: 0,
+            endless: false,
             quirks: Quirks::default(),
         }
     }
@@ -223,6 +251,8 @@ struct Parser {
     round: Round,
     /// Text of the answer, where calls come first.
     answer: Option<Vec<String>>,
+    /// Code points per chunk of a text.
+    piece: Option<usize>,
     before: usize,
     explicit_then: bool,
     repeat: bool,
@@ -274,7 +304,7 @@ impl Parser {
                     call.arguments = json;
                 }
                 (_, Value::String(text)) => {
-                    self.answer = Some(text.split_inclusive(' ').map(str::to_owned).collect());
+                    self.answer = Some(pieces(&text, self.piece));
                 }
                 (_, other) => return Err(format!("text is not a JSON string: {other}")),
             }
@@ -287,6 +317,13 @@ impl Parser {
             "delay_ms" => self.round.delay_ms = number(text)?,
             "reasoning" => self.round.reasoning = number(text)?,
             "before" => self.before = number(text)?,
+            "piece" => {
+                let size = number::<usize>(text)?.max(1);
+                self.piece = Some(size);
+                let said = self.answer.take().map(|answer| answer.concat());
+                self.answer = said.map(|text| pieces(&text, Some(size)));
+            }
+            "pad" => self.round.pad = number(text)?,
             "split" => self.round.split = Some(number::<usize>(text)?.max(1)),
             "times" => self.round.fault_times = Some(number(text)?),
             "retry_after" => self.round.retry_after = Some(number(text)?),
@@ -315,6 +352,9 @@ impl Parser {
             "no_ids" => self.round.quirks.no_ids = true,
             "dup_ids" => self.round.quirks.dup_ids = true,
             "no_index" => self.round.quirks.no_index = true,
+            "ascii" => self.round.quirks.ascii = true,
+            "stubborn" => self.round.quirks.stubborn = true,
+            "endless" => self.round.endless = true,
             other => return Err(format!("unknown word in a script: {other}")),
         }
         Ok(())
@@ -330,8 +370,23 @@ impl Parser {
             tokens(0, self.before)
         };
         self.answer = None;
+        self.piece = None;
         self.before = 0;
+        if round.pad > 0 {
+            round.text = round.text.iter().map(|token| round.padded(token)).collect();
+        }
         self.done.push(round);
+    }
+}
+
+/// A text in words, or in so many code points each.
+fn pieces(text: &str, size: Option<usize>) -> Vec<String> {
+    match size {
+        None => text.split_inclusive(' ').map(str::to_owned).collect(),
+        Some(size) => {
+            let letters: Vec<char> = text.chars().collect();
+            letters.chunks(size).map(String::from_iter).collect()
+        }
     }
 }
 
@@ -417,6 +472,15 @@ mod tests {
     fn repeat_never_ends() {
         let script = Script::parse("tool=a repeat").unwrap();
         assert_eq!(script.round(40).calls.len(), 1);
+    }
+
+    #[test]
+    fn a_text_comes_in_words_or_code_points() {
+        let pieces = |words: &str| Script::parse(words).unwrap().round(0).text;
+        assert_eq!(pieces(r#"text="a b""#), ["a ", "b"]);
+        assert_eq!(pieces(r#"piece=2 text="aé👩‍👧""#), ["aé", "👩\u{200d}", "👧"]);
+        assert_eq!(pieces(r#"text="abc" piece=2"#), ["ab", "c"]);
+        assert_eq!(pieces("tokens=2 pad=6"), ["tok0..", " tok1."]);
     }
 
     #[test]

@@ -301,13 +301,9 @@ async fn completions(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             refusal(status, "scripted failure", reply.round.retry_after)
         }
-        Some(Fault::Html) => {
+        Some(Fault::Html { at: 0 }) => {
             shared.update(number, |record| record.ended = Ended::Fault);
-            (
-                [(header::CONTENT_TYPE, "text/html")],
-                "<!doctype html><title>Proxy</title>Sorry.",
-            )
-                .into_response()
+            ([(header::CONTENT_TYPE, "text/html")], reply::PAGE).into_response()
         }
         _ if body["stream"].as_bool() == Some(true) => {
             let stream = Body::from_stream(reply::stream(shared, reply, reset));
@@ -355,8 +351,11 @@ fn plan(shared: &Shared, body: &Value, number: usize) -> Result<Reply, String> {
     if round.fault.is_some() && !shared.strikes(&message, round.fault_times) {
         round.fault = None;
     }
-    // An endpoint may not call what it was not offered.
-    if body["tools"].as_array().is_none_or(Vec::is_empty) && !round.calls.is_empty() {
+    // An endpoint should not call what it was not offered.
+    let offered = body["tools"]
+        .as_array()
+        .is_some_and(|tools| !tools.is_empty());
+    if !offered && !round.quirks.stubborn && !round.calls.is_empty() {
         round = Script::default().round(0);
     }
     let said = since

@@ -8,6 +8,7 @@
 mod agent;
 mod app;
 mod approvals;
+mod proxy;
 mod scripted;
 mod strace;
 mod tidy;

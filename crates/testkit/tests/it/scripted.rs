@@ -244,3 +244,58 @@ async fn gates_work_over_http() {
         .unwrap();
     assert_eq!(requests[0]["ended"], "complete");
 }
+
+#[tokio::test]
+async fn an_answer_in_ascii_says_the_same() {
+    let model = ScriptedModel::start().await;
+    let content = r#"[[script: text="aé語👩‍👧" piece=1 split=1 ascii]]"#;
+    let (body, _) = read(ask(&model, streamed(content)).await).await;
+    assert!(body.is_ascii() && body.contains("\\ud83d\\udc69"), "{body}");
+    assert_eq!(text(&body), "aé語👩‍👧");
+}
+
+#[tokio::test]
+async fn a_page_in_the_middle_ends_the_stream() {
+    let model = ScriptedModel::start().await;
+    let content = "[[script: tokens=4 fault=html@2]]";
+    let (body, broken) = read(ask(&model, streamed(content)).await).await;
+    assert!(!broken && body.contains("<!doctype html>") && body.contains("tok1"));
+    assert!(!body.contains("tok2") && !body.contains("[DONE]"), "{body}");
+}
+
+#[tokio::test]
+async fn what_never_ends_ends_with_its_client() {
+    let model = ScriptedModel::start().await;
+    for (content, piece) in [
+        ("[[script: tokens=2 endless]]", "tok1"),
+        (
+            "[[script: tokens=2 fault=chatter@1 delay_ms=1]]",
+            ": still there",
+        ),
+    ] {
+        let mut body = ask(&model, streamed(content)).await.bytes_stream();
+        let mut seen = 0;
+        while seen < 5 {
+            let bytes = body.next().await.unwrap().unwrap();
+            seen += String::from_utf8_lossy(&bytes).matches(piece).count();
+        }
+        drop(body);
+        model
+            .until(|records| records.last().unwrap().ended == Ended::Dropped)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn only_a_stubborn_model_calls_what_it_was_not_offered() {
+    let model = ScriptedModel::start().await;
+    for (content, calls) in [
+        ("[[script: tool=clock]]", false),
+        ("[[script: tool=clock stubborn]]", true),
+    ] {
+        let mut request = streamed(content);
+        request["tools"] = json!([]);
+        let (body, _) = read(ask(&model, request).await).await;
+        assert_eq!(body.contains("tool_calls"), calls, "{body}");
+    }
+}
