@@ -5,7 +5,6 @@ use std::sync::Arc;
 use agent::AgentHandle;
 use agent::driver::Deps;
 use agent::lease::Lease;
-use agent::machine::Limits;
 use agent::scheduler::Scheduler;
 use anyhow::{Context, Result};
 use bus::LocalBus;
@@ -163,7 +162,7 @@ pub fn agent(
         tools,
         clock: Arc::clone(&base.clock),
         ids: Arc::clone(&base.ids),
-        limits: Limits::default(),
+        limits: config.limits.clone(),
         lease: Arc::new(Lease::default()),
     };
     let (node, alone) = (NodeId::new(&*base.ids), config.is_sqlite());

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::{MAX_ATTEMPTS, RUN_WALL_MS};
+use domain::limits::MAX_ATTEMPTS;
 use domain::store::RunRecords;
 use domain::{
     CallId, Clock, DeltaChannel, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError,
@@ -74,7 +74,7 @@ pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) -> StoreR
         run_id: run.run_id,
         fence: run.fence,
     };
-    let deadline = Instant::now() + Duration::from_millis(RUN_WALL_MS);
+    let deadline = Instant::now() + deps.limits.wall;
     let mut defects = 0;
     loop {
         let turn = async {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::{MODEL_FIRST_CHUNK_MS, MODEL_NEXT_CHUNK_MS};
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::timeout;
 
@@ -15,7 +14,10 @@ use crate::{calls, context, failpoints};
 pub(super) struct Answering {
     call: u64,
     stream: ModelStream,
+    /// For the next chunk.
     patience: Duration,
+    first_chunk: Duration,
+    next_chunk: Duration,
 }
 
 /// What came of a model call, and of which.
@@ -41,11 +43,11 @@ pub(super) async fn next(answering: Option<&mut Answering>) -> Came {
             )))
         });
     let waits = matches!(chunk, Some(Ok(ModelChunk::Queued { .. })));
-    answering.patience = Duration::from_millis(if waits {
-        MODEL_FIRST_CHUNK_MS
+    answering.patience = if waits {
+        answering.first_chunk
     } else {
-        MODEL_NEXT_CHUNK_MS
-    });
+        answering.next_chunk
+    };
     Came {
         call: answering.call,
         chunk,
@@ -70,12 +72,15 @@ impl Driver<'_> {
         };
         let request = self.request(&model, tools, prefill).await?;
         failpoints::reached("before_model");
+        let limits = &self.deps.limits;
         self.answering = Some(Answering {
             call,
             stream: futures::stream::once(async move { model.answer(request).await })
                 .try_flatten()
                 .boxed(),
-            patience: Duration::from_millis(MODEL_FIRST_CHUNK_MS),
+            patience: limits.first_chunk,
+            first_chunk: limits.first_chunk,
+            next_chunk: limits.next_chunk,
         });
         Ok(())
     }

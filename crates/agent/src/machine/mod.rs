@@ -17,6 +17,7 @@ mod tests;
 mod tools;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use effect::{Effect, Ending};
 pub use input::{Input, NewCall};
@@ -43,6 +44,12 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// Retries of one model call before its first token.
     pub retries: u32,
+    /// Wall time while a node drives it. Kept by the driver, like the two below.
+    pub wall: Duration,
+    /// A model may be silent so long before its first chunk.
+    pub first_chunk: Duration,
+    /// A model may be silent so long between chunks.
+    pub next_chunk: Duration,
 }
 
 impl Default for Limits {
@@ -53,6 +60,9 @@ impl Default for Limits {
             tokens: limits::RUN_TOKENS,
             answer_bytes: limits::ANSWER_BYTES,
             retries: limits::MODEL_RETRIES,
+            wall: Duration::from_millis(limits::RUN_WALL_MS),
+            first_chunk: Duration::from_millis(limits::MODEL_FIRST_CHUNK_MS),
+            next_chunk: Duration::from_millis(limits::MODEL_NEXT_CHUNK_MS),
         }
     }
 }

@@ -33,6 +33,19 @@ pub struct File {
     pub tools: Vec<Tool>,
     #[serde(default)]
     pub local_model: LocalModel,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What bounds one run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub run_steps: Option<i64>,
+    pub run_tokens: Option<i64>,
+    pub run_seconds: Option<u64>,
+    pub model_first_token_seconds: Option<u64>,
+    pub model_next_token_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,6 +155,7 @@ mod tests {
                 "telepathy",
             ),
             ("[local_model]\nthread = 1", "thread"),
+            ("[limits]\nrun_stps = 1", "run_stps"),
         ] {
             let error = toml::from_str::<File>(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");

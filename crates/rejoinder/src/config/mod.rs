@@ -3,6 +3,7 @@
 
 mod environment;
 mod file;
+mod limits;
 mod providers;
 mod show;
 mod tools;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::tools::HttpToolConfig;
+use agent::machine::Limits as RunLimits;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use models::ProviderConfig;
@@ -105,6 +107,7 @@ pub struct Config {
     pub log: String,
     pub log_format: LogFormat,
     pub local_model: LocalModelConfig,
+    pub limits: RunLimits,
 }
 
 /// The model inside the binary.
@@ -140,6 +143,7 @@ impl Config {
         );
         let providers = providers::all(file.providers)?;
         let tools = tools::all(file.tools)?;
+        let limits = limits::all(&file.limits)?;
         let config = Self {
             listen: match serve.listen {
                 Some(listen) => listen,
@@ -155,6 +159,7 @@ impl Config {
             model: serve.model.clone().or(file.model),
             providers,
             tools,
+            limits,
             secret_key: environment::secret("REJOINDER_SECRET_KEY").or(file.secret_key),
             metrics_token: environment::secret("REJOINDER_METRICS_TOKEN").or(file.metrics_token),
             docs: file.docs.unwrap_or(true),

@@ -51,6 +51,13 @@ pub fn show(config: &Config) -> Value {
             "threads": config.local_model.threads,
             "idle_minutes": config.local_model.idle.as_secs() / 60,
         },
+        "limits": {
+            "run_steps": config.limits.steps,
+            "run_tokens": config.limits.tokens,
+            "run_seconds": config.limits.wall.as_secs(),
+            "model_first_token_seconds": config.limits.first_chunk.as_secs(),
+            "model_next_token_seconds": config.limits.next_chunk.as_secs(),
+        },
     })
 }
 
