@@ -25,8 +25,9 @@ macro_rules! integers {
     ($($name:ident),+) => {$(
         impl PathKey for $name {
             fn from_text(text: &str) -> Option<Self> {
-                let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-                plain.then(|| text.parse().ok()).flatten().map(Self)
+                // `+1` and `01` would be second names of the same thing.
+                let id: i64 = text.parse().ok()?;
+                (id >= 0 && id.to_string() == text).then_some(Self(id))
             }
         }
     )+};
@@ -83,6 +84,7 @@ mod tests {
             "",
             "-1",
             "+1",
+            "01",
             "1.0",
             "1e3",
             " 1",
