@@ -8,7 +8,7 @@
 //! | `ack_after_commit` | a sent message is acknowledged, and committed later | SQLite's journal |
 //! | `persist_before_say` | text is published, and committed later | SQLite's journal |
 //! | `fence` | a write does not ask whose the run is by now | the row of a run, deltas |
-//! | `dedupe` | the key of a send is not looked up | `send` |
+//! | `dedupe` | a key is not looked up | keys |
 //! | `intent_before_call` | a call leaves without a record that it does | the driver |
 //! | `bounded_queue` | frames for a reader that is slow pile up in memory | the socket |
 //! | `ownership` | a statement asks for the row only, not for its owner | every statement |

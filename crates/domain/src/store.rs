@@ -125,10 +125,13 @@ pub trait SessionStore {
 
 #[async_trait]
 pub trait ConversationStore {
+    /// Begins an empty one; with a key that is known, answers the one that it began. Errors:
+    /// `KeyReused`, `Gone`. Safe to repeat with a key.
     async fn create_conversation(
         &self,
         user_id: UserId,
         new: NewConversation,
+        key: Option<IdempotencyKey>,
     ) -> StoreResult<Conversation>;
     async fn conversation(&self, user_id: UserId, id: ConversationId) -> StoreResult<Conversation>;
     async fn conversations(
@@ -200,7 +203,8 @@ pub trait ConversationStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     pub key: String,
-    /// Lower-case hex of SHA-256 over the canonical body.
+    /// Lower-case hex of SHA-256 over the canonical request: what is asked for, of which thing, with
+    /// which body. Requests of two kinds never have the same.
     pub body_hash: String,
 }
 
@@ -222,6 +226,19 @@ pub struct SendMessage {
     pub time_zone: Option<String>,
     /// Used when a conversation is made.
     pub new_conversation_id: ConversationId,
+    pub new_run_id: RunId,
+    pub now: Timestamp,
+}
+
+/// Another answer beside one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regenerate {
+    pub user_id: UserId,
+    pub key: Option<IdempotencyKey>,
+    pub conversation_id: ConversationId,
+    /// An `assistant_response` of the conversation.
+    pub message_id: MessageId,
+    pub model: Option<String>,
     pub new_run_id: RunId,
     pub now: Timestamp,
 }
@@ -315,16 +332,8 @@ pub trait RunStore {
     /// `Gone`. Safe to repeat with a key. Events: `conversation`, both `message`s, `run`.
     async fn send(&self, send: SendMessage) -> StoreResult<Sent>;
     /// A new answer beside `message_id` (an `assistant_response`): a run for the user message that
-    /// it answers. `RunActive` as above.
-    async fn regenerate(
-        &self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        model: Option<String>,
-        new_run_id: RunId,
-        now: Timestamp,
-    ) -> StoreResult<Sent>;
+    /// it answers. Errors and repeats as above.
+    async fn regenerate(&self, again: Regenerate) -> StoreResult<Sent>;
     async fn run(&self, user_id: UserId, run_id: RunId) -> StoreResult<Run>;
     /// The run with its two messages in their current state.
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent>;

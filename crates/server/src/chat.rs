@@ -1,8 +1,9 @@
 //! What a route and a socket frame do alike: sending, stopping, deciding.
 
 use agent::failpoints;
-use domain::store::{IdempotencyKey, SendMessage, Sent};
+use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
 use domain::{Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -17,19 +18,13 @@ pub(crate) fn prepare(
     state: &AppState,
     user: &User,
     message: MessageCreate,
-    header_key: Option<&str>,
+    header_key: Option<String>,
 ) -> Result<SendMessage, Problem> {
     let mut check = Check::default();
     check.text("/content", &message.content, limits::CONTENT_CHARS);
     if let Some(id) = &message.client_message_id {
         let uuid = id.len() == 36 && Uuid::try_parse(id).is_ok();
         check.ensure(uuid, "/client_message_id", "This must be a UUID.");
-    }
-    if let Some(key) = header_key {
-        let plain = (1..=limits::IDEMPOTENCY_KEY_BYTES).contains(&key.len())
-            && key.bytes().all(|byte| byte.is_ascii_graphic());
-        let message = "`Idempotency-Key` must have 1 to 128 visible ASCII characters.";
-        check.ensure(plain, "", message);
     }
     if let Some(on_busy) = message.on_busy {
         let available = on_busy == OnBusy::Reject;
@@ -57,16 +52,14 @@ pub(crate) fn prepare(
         .as_deref()
         .map(|text| ConversationId::parse(text).ok_or_else(Problem::not_found))
         .transpose()?;
-    let body_hash = body_hash(&message, conversation_id);
     // The id that the client gave the message wins, since it is what a socket repeats as well.
-    let key = match (&message.client_message_id, header_key) {
-        (Some(id), _) => Some(id.to_ascii_lowercase()),
-        (None, Some(key)) => Some(key.to_owned()),
-        (None, None) => None,
+    let key = match &message.client_message_id {
+        Some(id) => Some(id.to_ascii_lowercase()),
+        None => header_key,
     };
     Ok(SendMessage {
         user_id: user.id,
-        key: key.map(|key| IdempotencyKey { key, body_hash }),
+        key: keyed(key, &canonical(&message, conversation_id)),
         client_message_id: message.client_message_id,
         conversation_id,
         parent_id: message.parent_id.map(MessageId),
@@ -89,16 +82,22 @@ pub(crate) fn check_model(state: &AppState, check: &mut Check, model: Option<&st
     }
 }
 
-/// SHA-256 of what makes two sends the same. A list has one spelling, so it is canonical.
-fn body_hash(message: &MessageCreate, conversation: Option<ConversationId>) -> String {
-    let canonical = serde_json::json!([
+/// What makes two sends the same. Lists have one spelling; other requests begin with their name.
+fn canonical(message: &MessageCreate, conversation: Option<ConversationId>) -> Value {
+    json!([
         message.content,
         conversation.map(|id| id.to_string()),
         message.parent_id,
         message.model,
         message.agent_id,
-    ]);
-    hex::encode(Sha256::digest(canonical.to_string().as_bytes()))
+    ])
+}
+
+/// The key with the hash of what is asked for under it. `canonical` is a list for a send, and
+/// `{"<operation>": [ids and body]}` for everything else, so that no two kinds are ever the same.
+pub(crate) fn keyed(key: Option<String>, canonical: &Value) -> Option<IdempotencyKey> {
+    let body_hash = hex::encode(Sha256::digest(canonical.to_string().as_bytes()));
+    key.map(|key| IdempotencyKey { key, body_hash })
 }
 
 /// Stores the message with its run and wakes the scheduler. A caller that goes away stops neither.
@@ -125,24 +124,14 @@ pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent,
 }
 
 /// A new answer beside an old one.
-pub(crate) async fn regenerate(
-    state: &AppState,
-    user: &User,
-    conversation_id: ConversationId,
-    message_id: MessageId,
-    model: Option<String>,
-) -> Result<Sent, Problem> {
+pub(crate) async fn regenerate(state: &AppState, again: Regenerate) -> Result<Sent, Problem> {
     if state.config.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    state.limiters.send(user.id)?;
-    let (task, user_id) = (state.clone(), user.id);
+    state.limiters.send(again.user_id)?;
+    let task = state.clone();
     let stored = state.config.tracker.spawn(async move {
-        let (run_id, now) = (RunId::new(&*task.ids), task.now());
-        let sent = task
-            .store
-            .regenerate(user_id, conversation_id, message_id, model, run_id, now)
-            .await;
+        let sent = task.store.regenerate(again).await;
         if sent.is_ok() {
             task.agent.wake();
         }
@@ -181,33 +170,34 @@ pub(crate) async fn decide(
 mod tests {
     use super::*;
 
-    fn message(json: serde_json::Value) -> MessageCreate {
+    fn message(json: Value) -> MessageCreate {
         serde_json::from_value(json).unwrap()
     }
 
     #[test]
     fn the_hash_covers_what_makes_a_send_and_nothing_else() {
-        let plain = body_hash(&message(serde_json::json!({ "content": "a" })), None);
-        let same = message(serde_json::json!({
+        let body_hash = |message: &MessageCreate, conversation| {
+            let key = keyed(Some("k".to_owned()), &canonical(message, conversation));
+            key.unwrap().body_hash
+        };
+        let plain = body_hash(&message(json!({ "content": "a" })), None);
+        let same = message(json!({
             "content": "a", "time_zone": "UTC", "conversation_id": null,
             "client_message_id": "018f0000-0000-7000-8000-000000000000",
         }));
         assert_eq!(body_hash(&same, None), plain);
         assert_eq!(plain.len(), 64);
         for other in [
-            serde_json::json!({ "content": "b" }),
-            serde_json::json!({ "content": "a", "parent_id": 1 }),
-            serde_json::json!({ "content": "a", "model": "x/y" }),
-            serde_json::json!({ "content": "a", "agent_id": "x" }),
+            json!({ "content": "b" }),
+            json!({ "content": "a", "parent_id": 1 }),
+            json!({ "content": "a", "model": "x/y" }),
+            json!({ "content": "a", "agent_id": "x" }),
         ] {
             assert_ne!(body_hash(&message(other.clone()), None), plain, "{other}");
         }
         let conversation = Some(ConversationId(Uuid::nil()));
         assert_ne!(
-            body_hash(
-                &message(serde_json::json!({ "content": "a" })),
-                conversation
-            ),
+            body_hash(&message(json!({ "content": "a" })), conversation),
             plain
         );
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::conversation::{ConversationPage, ConversationQuery, NewConversation};
 use domain::message::{MessagePage, Revision, Window};
-use domain::store::ConversationStore;
+use domain::store::{ConversationStore, IdempotencyKey};
 use domain::{
     Conversation, ConversationId, ConversationPatch, Cursor, Message, MessageId, RunId,
     StoreResult, UserId,
@@ -18,8 +18,9 @@ impl ConversationStore for SqlStore {
         &self,
         user_id: UserId,
         new: NewConversation,
+        key: Option<IdempotencyKey>,
     ) -> StoreResult<Conversation> {
-        tx!(self, conversations::create, user_id, new)
+        tx!(self, conversations::create, user_id, new, key)
     }
 
     async fn conversation(&self, user_id: UserId, id: ConversationId) -> StoreResult<Conversation> {

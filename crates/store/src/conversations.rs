@@ -3,12 +3,14 @@
 use domain::conversation::{
     ActiveRun, ConversationPage, ConversationQuery, ListPosition, NewConversation,
 };
+use domain::store::IdempotencyKey;
 use domain::{
     Conversation, ConversationId, ConversationPatch, EventBody, MessageId, RunId, RunState,
     StoreError, StoreResult, Timestamp, TitleSource, UserId,
 };
 use serde_json::json;
 
+use crate::keys;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Row, Value, args};
@@ -232,10 +234,17 @@ pub(crate) async fn create(
     tx: &mut Tx,
     user_id: UserId,
     new: NewConversation,
+    key: Option<IdempotencyKey>,
 ) -> StoreResult<Conversation> {
+    let id = new.conversation_id;
+    if let Some(key) = &key
+        && let Some(made) = keys::take(tx, user_id, key, id.0, new.now).await?
+    {
+        return keys::or_gone(get(tx, user_id, ConversationId(made)).await);
+    }
     insert(tx, user_id, &new, None).await?;
-    changed(tx, user_id, new.conversation_id, new.now);
-    get(tx, user_id, new.conversation_id).await
+    changed(tx, user_id, id, new.now);
+    get(tx, user_id, id).await
 }
 
 pub(crate) async fn get(

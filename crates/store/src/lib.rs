@@ -18,6 +18,7 @@ mod db;
 mod error;
 mod feed;
 mod journal;
+mod keys;
 mod lock;
 mod maintenance;
 mod messages;
@@ -56,6 +57,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         branch::STATEMENTS,
         conversations::STATEMENTS,
         feed::STATEMENTS,
+        keys::STATEMENTS,
         maintenance::STATEMENTS,
         messages::STATEMENTS,
         open::STATEMENTS,

@@ -244,7 +244,11 @@ export interface paths {
          */
         get: operations["list_conversations"];
         put?: never;
-        /** Begins an empty conversation. Sending without a conversation does so as well. */
+        /**
+         * Begins an empty conversation. Sending without a conversation does so as well.
+         * @description `Idempotency-Key` makes it safe to repeat for 30 days: a repeat answers the same conversation as
+         *     it is now.
+         */
         post: operations["create_conversation"];
         delete?: never;
         options?: never;
@@ -302,7 +306,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Another answer beside this one. */
+        /**
+         * Another answer beside this one.
+         * @description `Idempotency-Key` makes it safe to repeat for 30 days: a repeat answers the same run with its
+         *     messages as they are now.
+         */
         post: operations["regenerate"];
         delete?: never;
         options?: never;
@@ -2673,7 +2681,10 @@ export interface operations {
     create_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3069,7 +3080,10 @@ export interface operations {
     regenerate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 conversation_id: string;
                 message_id: number;

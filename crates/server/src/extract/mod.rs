@@ -2,12 +2,14 @@
 
 mod check;
 mod json;
+mod key;
 mod path;
 mod peer;
 mod query;
 
 pub(crate) use check::Check;
 pub(crate) use json::{Json, OptionalJson};
+pub(crate) use key::IdempotencyHeader;
 pub(crate) use path::{PathId, PathIds, PathKey};
 pub(crate) use peer::{Peer, RequestId};
 pub(crate) use query::Query;

@@ -105,6 +105,12 @@ pub async fn raw(
     request.send().await.unwrap()
 }
 
+/// A POST under a key. `path` is below `/api/v1`.
+pub async fn keyed(client: &Client, path: &str, key: &str, body: Value) -> Answer {
+    let request = client.request(Method::POST, path).json(&body);
+    answer(request.header("idempotency-key", key).send().await.unwrap()).await
+}
+
 pub async fn answer(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();

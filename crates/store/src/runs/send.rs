@@ -1,32 +1,22 @@
 //! A user's message and the run that answers it.
 
 use domain::conversation::NewConversation;
-use domain::limits::IDEMPOTENCY_KEPT_MS;
 use domain::sabotage::{Mechanism, sabotaged};
-use domain::store::{IdempotencyKey, SendMessage, Sent};
+use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
 use domain::{
-    ConversationId, MessageId, MessageStatus, MessageType, Role, Run, RunId, StoreError,
-    StoreResult, Timestamp, UserId,
+    MessageId, MessageStatus, MessageType, Role, Run, RunId, StoreError, StoreResult, Timestamp,
+    UserId,
 };
 
 use super::row::{self, run_columns};
-use crate::branch;
 use crate::conversations::{self, Held};
 use crate::messages::{self, NewMessage};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
+use crate::{branch, keys};
 
 statements! {
-    /// Waits for a concurrent send with the same key; takes a key over that is past its time.
-    TAKE_KEY {
-        "INSERT INTO idempotency_keys (user_id, key, body_hash, run_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, key) DO UPDATE \
-         SET body_hash = excluded.body_hash, run_id = excluded.run_id, \
-         created_at = excluded.created_at \
-         WHERE idempotency_keys.created_at < $6 RETURNING run_id"
-    }
-    KEY { "SELECT body_hash, run_id FROM idempotency_keys WHERE user_id = $1 AND key = $2" }
     INSERT_RUN {
         "INSERT INTO runs (run_id, user_id, conversation_id, user_message_id, ai_message_id, \
          state, model, agent_id, time_zone, created_at) \
@@ -38,36 +28,23 @@ statements! {
     }
 }
 
-/// What the key made before, if it is known.
+/// The run that the key made before, if it is known.
 async fn repeated(
     tx: &mut Tx,
-    send: &SendMessage,
-    key: &IdempotencyKey,
+    user_id: UserId,
+    key: Option<&IdempotencyKey>,
+    new_run_id: RunId,
+    now: Timestamp,
 ) -> StoreResult<Option<Sent>> {
-    let oldest = send.now.plus_millis(-IDEMPOTENCY_KEPT_MS);
-    let args = args![
-        send.user_id,
-        &key.key,
-        &key.body_hash,
-        send.new_run_id,
-        send.now,
-        oldest
-    ];
-    if tx.maybe(TAKE_KEY, args).await?.is_some() {
+    let Some(key) = key else { return Ok(None) };
+    let Some(made) = keys::take(tx, user_id, key, new_run_id.0, now).await? else {
         return Ok(None);
-    }
-    let row = tx.one(KEY, args![send.user_id, &key.key]).await?;
-    if row.get::<String>("body_hash")? != key.body_hash {
-        return Err(StoreError::KeyReused);
-    }
-    match get(tx, send.user_id, RunId(row.get("run_id")?)).await {
-        Ok(sent) => Ok(Some(Sent {
-            repeated: true,
-            ..sent
-        })),
-        Err(StoreError::NotFound) => Err(StoreError::Gone),
-        Err(other) => Err(other),
-    }
+    };
+    let sent = keys::or_gone(get(tx, user_id, RunId(made)).await)?;
+    Ok(Some(Sent {
+        repeated: true,
+        ..sent
+    }))
 }
 
 async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
@@ -86,13 +63,11 @@ async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
 }
 
 pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
-    if let Some(key) = &send.key
-        && !sabotaged(Mechanism::Dedupe)
-        && let Some(sent) = repeated(tx, &send, key).await?
-    {
+    let now = send.now;
+    let known = repeated(tx, send.user_id, send.key.as_ref(), send.new_run_id, now).await?;
+    if let Some(sent) = known {
         return Ok(sent);
     }
-    let now = send.now;
     let mut held = match send.conversation_id {
         Some(id) => {
             let held = conversations::hold(tx, send.user_id, id).await?;
@@ -177,15 +152,20 @@ async fn queue(
     Ok(run)
 }
 
-pub(crate) async fn regenerate(
-    tx: &mut Tx,
-    user_id: UserId,
-    conversation_id: ConversationId,
-    message_id: MessageId,
-    model: Option<String>,
-    new_run_id: RunId,
-    now: Timestamp,
-) -> StoreResult<Sent> {
+pub(crate) async fn regenerate(tx: &mut Tx, again: Regenerate) -> StoreResult<Sent> {
+    let Regenerate {
+        user_id,
+        key,
+        conversation_id,
+        message_id,
+        model,
+        new_run_id,
+        now,
+    } = again;
+    let known = repeated(tx, user_id, key.as_ref(), new_run_id, now).await?;
+    if let Some(sent) = known {
+        return Ok(sent);
+    }
     let mut held = conversations::hold(tx, user_id, conversation_id).await?;
     let answer = messages::of_conversation(tx, user_id, conversation_id, message_id).await?;
     if answer.message_type != MessageType::AssistantResponse {

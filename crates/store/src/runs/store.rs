@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::step::ToolOutcome;
 use domain::store::{
-    Finish, ModelStep, OpenAnswer, Renewal, RunRecords, RunStore, SendMessage, Sent,
+    Finish, ModelStep, OpenAnswer, Regenerate, Renewal, RunRecords, RunStore, SendMessage, Sent,
 };
 use domain::todo::Command;
 use domain::{
@@ -21,25 +21,8 @@ impl RunStore for SqlStore {
         tx!(self, send::send, send)
     }
 
-    async fn regenerate(
-        &self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        model: Option<String>,
-        new_run_id: RunId,
-        now: Timestamp,
-    ) -> StoreResult<Sent> {
-        tx!(
-            self,
-            send::regenerate,
-            user_id,
-            conversation_id,
-            message_id,
-            model,
-            new_run_id,
-            now
-        )
+    async fn regenerate(&self, again: Regenerate) -> StoreResult<Sent> {
+        tx!(self, send::regenerate, again)
     }
 
     async fn run(&self, user_id: UserId, run_id: RunId) -> StoreResult<Run> {

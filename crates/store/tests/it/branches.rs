@@ -23,12 +23,9 @@ async fn conversation(db: &TestDb, turns: usize) -> (domain::store::Sent, Vec<i6
     let user = db.user("a@example.org").await;
     let first = db.turn(user.id, None, "answer 0").await;
     // A branch beside, so that ids of the active one are not contiguous.
-    let beside = domain::RunId(db.uuid());
-    let (id, message) = (first.run.conversation_id, first.ai_message.id);
-    db.store
-        .regenerate(user.id, id, message, None, beside, db.now())
-        .await
-        .unwrap();
+    let again = db.regenerate(&first);
+    let beside = again.new_run_id;
+    db.store.regenerate(again).await.unwrap();
     db.store
         .request_cancel(user.id, beside, db.now())
         .await
@@ -189,7 +186,11 @@ async fn empty_conversations_have_an_empty_page(db: &TestDb) {
         model: None,
         now: db.now(),
     };
-    let made = db.store.create_conversation(user.id, new).await.unwrap();
+    let made = db
+        .store
+        .create_conversation(user.id, new, None)
+        .await
+        .unwrap();
     let page = db
         .store
         .messages(user.id, made.conversation_id, Window::Latest, 50)

@@ -22,7 +22,7 @@ async fn create(db: &TestDb, user_id: UserId, title: Option<&str>) -> Conversati
         now: db.later(10),
     };
     db.store
-        .create_conversation(user_id, new)
+        .create_conversation(user_id, new, None)
         .await
         .unwrap()
         .conversation_id
@@ -82,7 +82,7 @@ async fn pages_in_order_of_activity(db: &TestDb) {
         model: None,
         now: db.now(),
     };
-    let taken = db.store.create_conversation(user.id, again).await;
+    let taken = db.store.create_conversation(user.id, again, None).await;
     assert_eq!(conflict(taken), "conversation_exists");
 }
 

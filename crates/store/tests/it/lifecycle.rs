@@ -36,7 +36,8 @@ async fn closing_is_final(db: &TestDb) {
 
 async fn a_newer_schema_is_refused(db: &TestDb) {
     let insert = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
-                  execution_time) SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations";
+                  execution_time) SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations \
+                  WHERE version = 1";
     let delete = "DELETE FROM _sqlx_migrations WHERE version = 9999";
     execute(db, insert).await;
     let refused = store::migrate(&db.url, db.dir.path()).await;

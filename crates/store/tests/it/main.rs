@@ -12,6 +12,7 @@ mod deletion;
 mod deltas;
 mod feed;
 mod journal;
+mod keys;
 mod ledger;
 mod lifecycle;
 mod ownership;

@@ -2,11 +2,12 @@
 
 use domain::message::Window;
 use domain::store::{
-    ApprovalStore, ConversationStore, RunStore, SendMessage, Sent, SessionStore, TodoStore,
+    ApprovalStore, ConversationStore, Regenerate, RunStore, SendMessage, Sent, SessionStore,
+    TodoStore,
 };
 use domain::*;
 
-use crate::support::{TestDb, for_each_database};
+use crate::support::{TestDb, for_each_database, key};
 
 for_each_database! { foreign_ids_are_random_ids }
 
@@ -24,6 +25,14 @@ struct Ids {
 async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<String> {
     let s = &db.store;
     let now = db.now();
+    let (conversation, message) = (ids.conversation, ids.message);
+    let again = |conversation_id, key| Regenerate {
+        user_id,
+        key,
+        conversation_id,
+        message_id: message,
+        ..db.regenerate(own)
+    };
     let patch = ConversationPatch {
         pinned: Some(true),
         ..ConversationPatch::default()
@@ -37,7 +46,6 @@ async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<Stri
         parent_id: Some(ids.message),
         ..db.message(user_id, "behind theirs")
     };
-    let (conversation, message) = (ids.conversation, ids.message);
     let mut said = vec![
         format!("{:?}", s.conversation(user_id, conversation).await),
         format!(
@@ -73,22 +81,14 @@ async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<Stri
         format!("{:?}", s.open_message(user_id, conversation).await),
         format!("{:?}", s.send(sent_to).await),
         format!("{:?}", s.send(sent_behind).await),
+        format!("{:?}", s.regenerate(again(conversation, None)).await),
         format!(
             "{:?}",
-            s.regenerate(user_id, conversation, message, None, RunId(db.uuid()), now)
-                .await
+            s.regenerate(again(own.run.conversation_id, None)).await
         ),
         format!(
             "{:?}",
-            s.regenerate(
-                user_id,
-                own.run.conversation_id,
-                message,
-                None,
-                RunId(db.uuid()),
-                now
-            )
-            .await
+            s.regenerate(again(conversation, key("k", "b"))).await
         ),
         format!("{:?}", s.run(user_id, ids.run).await),
         format!("{:?}", s.sent(user_id, ids.run).await),

@@ -1,7 +1,7 @@
 //! Sending: what is stored, repeated keys, a busy conversation, regenerating.
 
 use domain::limits::IDEMPOTENCY_KEPT_MS;
-use domain::store::{ConversationStore, RunStore, SendMessage, Sent};
+use domain::store::{ConversationStore, Regenerate, RunStore, SendMessage, Sent};
 use domain::{
     ConversationId, Message, MessageStatus, MessageType, Offsets, Role, Run, RunId, RunState,
     StoreError, TitleSource, Usage,
@@ -276,14 +276,7 @@ async fn a_busy_conversation_refuses(db: &TestDb) {
     assert_eq!(db.store.send(again()).await, busy(RunState::Queued));
     db.claim().await;
     assert_eq!(db.store.send(again()).await, busy(RunState::Running));
-    let regenerated = db.store.regenerate(
-        user.id,
-        first.run.conversation_id,
-        first.ai_message.id,
-        None,
-        RunId(db.uuid()),
-        db.now(),
-    );
+    let regenerated = db.store.regenerate(db.regenerate(&first));
     assert_eq!(regenerated.await, busy(RunState::Running));
 }
 
@@ -308,16 +301,12 @@ async fn two_tabs_one_run(db: &TestDb) {
 async fn regenerating_answers_beside(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let first = db.turn(user.id, None, "one").await;
-    let id = first.run.conversation_id;
     let again = |message_id| {
-        db.store.regenerate(
-            user.id,
-            id,
+        db.store.regenerate(Regenerate {
             message_id,
-            Some("m".to_owned()),
-            RunId(db.uuid()),
-            db.now(),
-        )
+            model: Some("m".to_owned()),
+            ..db.regenerate(&first)
+        })
     };
     assert_eq!(
         again(first.user_message.id).await,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::event::FeedPage;
 use domain::store::{
     Admission, ConversationStore, FeedStore, Finish, IdempotencyKey, ModelStep, PlannedCall,
-    RunStore, SendMessage, Sent, UserStore,
+    Regenerate, RunStore, SendMessage, Sent, UserStore,
 };
 use domain::user::NewUser;
 use domain::*;
@@ -243,6 +243,19 @@ impl TestDb {
             ..self.message(run.user_id, content)
         };
         self.store.send(send).await.unwrap()
+    }
+
+    /// Another answer beside the one of this run.
+    pub fn regenerate(&self, sent: &Sent) -> Regenerate {
+        Regenerate {
+            user_id: sent.run.user_id,
+            key: None,
+            conversation_id: sent.run.conversation_id,
+            message_id: sent.ai_message.id,
+            model: None,
+            new_run_id: RunId(self.uuid()),
+            now: self.now(),
+        }
     }
 
     pub async fn claim(&self) -> Run {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::auth::Account;
 use crate::chat;
 use crate::error::Problem;
-use crate::extract::{Json, RequestId};
+use crate::extract::{IdempotencyHeader, Json, RequestId};
 use crate::feed::{Follower, Happening, RunStream};
 use crate::limits::RUN_POLL;
 use crate::sse;
@@ -20,7 +20,6 @@ use crate::wire::send::{MessageCreate, SendAccepted, SendResponse};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Sends a message and answers with its reply.
 ///
@@ -51,16 +50,9 @@ pub(super) async fn create(
     State(state): State<AppState>,
     RequestId(request_id): RequestId,
     headers: HeaderMap,
+    IdempotencyHeader(key): IdempotencyHeader,
     Json(body): Json<MessageCreate>,
 ) -> Result<Response, Problem> {
-    let key = headers
-        .get(IDEMPOTENCY_KEY)
-        .map(|value| {
-            value
-                .to_str()
-                .map_err(|_| Problem::invalid("", "`Idempotency-Key` must be ASCII."))
-        })
-        .transpose()?;
     let message = chat::prepare(&state, &account.user, body, key)?;
 
     if sse::wanted(&headers) {

@@ -1,5 +1,6 @@
 mod approvals;
 mod conversations;
+mod keys;
 mod messages;
 mod runs;
 mod sync;

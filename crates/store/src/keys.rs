@@ -1,0 +1,55 @@
+//! Keys under which a write may be repeated: one namespace per user.
+
+use domain::limits::IDEMPOTENCY_KEPT_MS;
+use domain::sabotage::{Mechanism, sabotaged};
+use domain::store::IdempotencyKey;
+use domain::{StoreError, StoreResult, Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::sql::statements;
+use crate::tx::Tx;
+use crate::value::args;
+
+statements! {
+    /// Waits for a concurrent write with the same key; takes a key over that is past its time.
+    TAKE_KEY {
+        "INSERT INTO idempotency_keys (user_id, key, body_hash, made_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, key) DO UPDATE \
+         SET body_hash = excluded.body_hash, made_id = excluded.made_id, \
+         created_at = excluded.created_at \
+         WHERE idempotency_keys.created_at < $6 RETURNING made_id"
+    }
+    KEY { "SELECT body_hash, made_id FROM idempotency_keys WHERE user_id = $1 AND key = $2" }
+}
+
+/// Binds the key to what this transaction is about to make; or answers what it made before. The
+/// hash says what kind of thing that is, since it covers the request with its route.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    user_id: UserId,
+    key: &IdempotencyKey,
+    made: Uuid,
+    now: Timestamp,
+) -> StoreResult<Option<Uuid>> {
+    if sabotaged(Mechanism::Dedupe) {
+        return Ok(None);
+    }
+    let oldest = now.plus_millis(-IDEMPOTENCY_KEPT_MS);
+    let args = args![user_id, &key.key, &key.body_hash, made, now, oldest];
+    if tx.maybe(TAKE_KEY, args).await?.is_some() {
+        return Ok(None);
+    }
+    let row = tx.one(KEY, args![user_id, &key.key]).await?;
+    if row.get::<String>("body_hash")? != key.body_hash {
+        return Err(StoreError::KeyReused);
+    }
+    row.get("made_id").map(Some)
+}
+
+/// What a key made and is no longer there was deleted.
+pub(crate) fn or_gone<T>(found: StoreResult<T>) -> StoreResult<T> {
+    match found {
+        Err(StoreError::NotFound) => Err(StoreError::Gone),
+        found => found,
+    }
+}
