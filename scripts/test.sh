@@ -5,7 +5,7 @@
 exec </dev/null
 
 ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build failpoints build
-  postgres model rust doc gen browser kill crash promises)
+  postgres model rust doc gen browser kill crash promises sabotage)
 wanted=("${@:-${ALL[@]}}")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-test.XXXXXX")
@@ -76,7 +76,7 @@ finish() {
 }
 
 # Whoever runs some stages only should not have to name the servers that they need.
-if { chosen rust || chosen kill || chosen crash || chosen promises; } && ! chosen postgres; then wanted+=(postgres); fi
+if { chosen rust || chosen kill || chosen crash || chosen promises || chosen sabotage; } && ! chosen postgres; then wanted+=(postgres); fi
 
 if ! check_prerequisites; then
   failed=1
@@ -150,5 +150,8 @@ promises() {
 promises kill 20 1 p1_p2_p4_kills::
 promises crash 15 1 p4_matrix::
 promises promises 20 2 --skip p1_p2_p4_kills:: --skip p4_matrix::
+
+# That these tests can fail: each mechanism turned off breaks its promise.
+stage sabotage 15 - env SABOTAGE_CARGO="${build[*]}" scripts/sabotage.sh || true
 
 finish

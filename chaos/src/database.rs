@@ -164,6 +164,23 @@ impl Database {
         self.texts(SQLITE, POSTGRES).await
     }
 
+    /// Text of an older revision that was stored behind text of a newer one: must be empty.
+    pub async fn late_deltas(&self) -> Vec<String> {
+        const SQLITE: &str = "
+            SELECT 'seq ' || e.seq || ': ' || e.body FROM events e
+              WHERE e.kind = 'delta' AND EXISTS (SELECT 1 FROM events o
+                WHERE o.user_id = e.user_id AND o.kind = 'delta' AND o.message_id = e.message_id
+                  AND o.seq < e.seq
+                  AND json_extract(o.body, '$.revision') > json_extract(e.body, '$.revision'))";
+        const POSTGRES: &str = "
+            SELECT 'seq ' || e.seq || ': ' || e.body FROM events e
+              WHERE e.kind = 'delta' AND EXISTS (SELECT 1 FROM events o
+                WHERE o.user_id = e.user_id AND o.kind = 'delta' AND o.message_id = e.message_id
+                  AND o.seq < e.seq
+                  AND (o.body->>'revision')::int > (e.body->>'revision')::int)";
+        self.texts(SQLITE, POSTGRES).await
+    }
+
     /// What the database says of itself. PostgreSQL checks its foreign keys as it goes.
     pub async fn check_integrity(&self) {
         if let Self::Sqlite { .. } = self {

@@ -11,5 +11,6 @@ pub mod crash;
 pub mod database;
 pub mod kill;
 pub mod programs;
+pub mod scene;
 
 pub use database::Database;

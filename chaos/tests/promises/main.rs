@@ -6,6 +6,31 @@
     reason = "helpers of tests are tests"
 )]
 
+mod ownership;
+mod p10_slow_readers;
+mod p11_flood;
+mod p13_paused;
+mod p1_acknowledged;
 mod p1_p2_p4_kills;
+mod p2_same_key;
+mod p3_seen;
 mod p4_matrix;
+mod p5_witnessed;
+mod p6_at_once;
 mod tidy;
+
+use std::time::{Duration, Instant};
+
+/// Waits until a run is over, looking through the API.
+async fn run_ends(client: &testkit::Client, run: &str) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = client.get(&format!("/chat/runs/{run}")).await.expect(200);
+        let state = found["state"].as_str().unwrap();
+        if ["completed", "failed", "cancelled"].contains(&state) {
+            return;
+        }
+        assert!(Instant::now() < until, "still open: {found}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

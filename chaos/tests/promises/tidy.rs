@@ -24,7 +24,7 @@ fn every_module_is_named_and_numbered() {
     };
     let without: Vec<_> = named
         .iter()
-        .filter(|name| **name != "tidy" && !numbered(name))
+        .filter(|name| !["tidy", "ownership"].contains(*name) && !numbered(name))
         .collect();
     assert!(without.is_empty(), "which promise? {without:?}");
 }

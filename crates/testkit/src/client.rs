@@ -233,6 +233,12 @@ impl Client {
 
     /// Opens the socket with a ticket, as the page does.
     pub async fn socket(&self, since: Option<&str>, watch: &[&str]) -> Socket {
+        let url = self.socket_url(since, watch).await;
+        Socket::connect(&url).await.unwrap()
+    }
+
+    /// Where [`Client::socket`] connects to; good for one connection.
+    pub async fn socket_url(&self, since: Option<&str>, watch: &[&str]) -> String {
         let ticket = self.post("/chat/ws-ticket", json!({})).await.expect(200);
         let ticket = ticket["ticket"].as_str().unwrap();
         let mut url = format!("{}/api/v1/chat/ws?token={ticket}", self.base);
@@ -242,8 +248,6 @@ impl Client {
         if !watch.is_empty() {
             url.push_str(&format!("&watch={}", watch.join(",")));
         }
-        Socket::connect(&url.replacen("http", "ws", 1))
-            .await
-            .unwrap()
+        url.replacen("http", "ws", 1)
     }
 }

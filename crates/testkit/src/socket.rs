@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,6 +28,15 @@ impl Socket {
     /// `url` with its query: `ws://127.0.0.1:8080/api/v1/chat/ws?token=…`.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let (inner, _) = connect_async(url).await?;
+        Ok(Self {
+            inner,
+            cursor: None,
+        })
+    }
+
+    /// Over a connection of one's own.
+    pub async fn over(stream: TcpStream, url: &str) -> Result<Self, Error> {
+        let (inner, _) = client_async(url, MaybeTlsStream::Plain(stream)).await?;
         Ok(Self {
             inner,
             cursor: None,
