@@ -126,7 +126,15 @@ fn add(turn: &mut Turn, message: &Message, open: &mut Vec<CallId>) {
     match message.message_type {
         MessageType::UserInput => turn.messages.push(ModelMessage::User(text)),
         MessageType::AssistantResponse => {
-            if !text.is_empty() || message.status == domain::MessageStatus::Complete {
+            // A call that the user has tried again comes right behind an answer: two answers of the
+            // assistant in a row are refused by some providers, so it joins the one before.
+            let joins = text.is_empty()
+                && matches!(
+                    turn.messages.last(),
+                    Some(ModelMessage::Assistant { calls, .. }) if calls.is_empty()
+                );
+            let says = !text.is_empty() || message.status == domain::MessageStatus::Complete;
+            if says && !joins {
                 turn.messages.push(ModelMessage::Assistant {
                     text,
                     calls: Vec::new(),
@@ -292,6 +300,46 @@ mod tests {
             ]
         );
         assert_eq!(context.omitted_before, None);
+    }
+
+    #[test]
+    fn a_call_that_is_tried_again_belongs_to_the_answer_before_it() {
+        let (first, again) = (CallId(Uuid::from_u128(7)), CallId(Uuid::from_u128(8)));
+        let history = [
+            message(1, MessageType::UserInput, "order"),
+            message(2, MessageType::AssistantResponse, ""),
+            tool(3, MessageType::ToolCall, first, "{}"),
+            tool(4, MessageType::ToolResult, first, "unknown"),
+            message(5, MessageType::AssistantResponse, "I don't know."),
+            message(6, MessageType::AssistantResponse, ""),
+            tool(7, MessageType::ToolCall, again, "{}"),
+            tool(8, MessageType::ToolResult, again, "done"),
+        ];
+        let call = |call_id: CallId| ToolCall {
+            call_id,
+            provider_id: call_id.to_string(),
+            name: "now".into(),
+            arguments: json!({}),
+        };
+        let assistant = |text: &str, call_id| ModelMessage::Assistant {
+            text: text.into(),
+            calls: vec![call(call_id)],
+        };
+        let result = |call_id: CallId, content: &str| ModelMessage::ToolResult {
+            provider_id: call_id.to_string(),
+            name: "now".into(),
+            content: content.into(),
+        };
+        assert_eq!(
+            build(&info(4_096), &[], &history, false).messages,
+            vec![
+                ModelMessage::User("order".into()),
+                assistant("", first),
+                result(first, "unknown"),
+                assistant("I don't know.", again),
+                result(again, "done"),
+            ]
+        );
     }
 
     #[test]

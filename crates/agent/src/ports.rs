@@ -206,8 +206,9 @@ pub struct ToolContext {
     pub user_id: UserId,
     pub conversation_id: ConversationId,
     pub run_id: RunId,
-    /// The idempotency key of keyed tools.
     pub call_id: CallId,
+    /// The idempotency key of keyed tools: the first call's id where this one tries it again.
+    pub key: CallId,
     /// IANA name; `UTC` when the browser said none.
     pub time_zone: String,
     pub clock: Arc<dyn Clock>,
@@ -255,6 +256,11 @@ pub trait Tool: Send + Sync + 'static {
     fn spec(&self) -> &ToolSpec;
     fn class(&self) -> ToolClass;
     fn policy(&self) -> ToolPolicy;
+    /// Where a call with these arguments goes, for the user who decides about it. Holds no secret.
+    /// `None` where it stays inside the server, or the arguments are refused.
+    fn target(&self, _arguments: &Value) -> Option<String> {
+        None
+    }
     /// Checks the arguments and says what to do. No effect happens before the plan is carried out.
     fn plan(&self, context: &ToolContext, arguments: &Value) -> Result<ToolPlan, ToolError>;
 }

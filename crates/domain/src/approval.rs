@@ -29,6 +29,42 @@ impl Decision {
     }
 }
 
+/// How far an approval reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Scope {
+    /// This one call.
+    #[default]
+    Once,
+    /// This call, and every later one of the same tool in the same conversation.
+    Conversation,
+}
+
+impl Scope {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Conversation => "conversation",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "once" => Some(Self::Once),
+            "conversation" => Some(Self::Conversation),
+            _ => None,
+        }
+    }
+}
+
+/// A tool that may be used in a conversation without asking again. Dies with the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    pub tool_name: String,
+    pub created_at: Timestamp,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Approval {
     pub approval_id: ApprovalId,
@@ -41,6 +77,8 @@ pub struct Approval {
     /// Lower-case hex of `sha256(tool name, NUL, canonical JSON of the arguments)`.
     pub arguments_hash: String,
     pub decision: Option<Decision>,
+    /// Of an approved one.
+    pub scope: Option<Scope>,
     pub created_at: Timestamp,
     pub decided_at: Option<Timestamp>,
 }

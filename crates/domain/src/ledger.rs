@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CallId, MessageId, RunId};
+use crate::{CallId, ConversationId, MessageId, RunId, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,7 +101,7 @@ pub enum ToolPolicy {
 pub struct LedgerEntry {
     pub call_id: CallId,
     pub run_id: RunId,
-    /// Model step that asked for it.
+    /// Model step that asked for it; 0 where the user had an unknown one tried again.
     pub step: i64,
     /// The `tool_call` message.
     pub message_id: MessageId,
@@ -110,4 +110,54 @@ pub struct LedgerEntry {
     pub arguments: Value,
     pub state: CallState,
     pub result: Option<Value>,
+    /// The idempotency key of keyed tools: the id of the first call, whatever was tried again since.
+    pub key: CallId,
+}
+
+/// What a user says of a call whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallDecision {
+    /// Make it once more, as a call of its own.
+    Retry,
+    /// It happened: the call has succeeded.
+    Happened,
+    /// It did not: the call has failed.
+    DidNotHappen,
+}
+
+impl CallDecision {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Happened => "happened",
+            Self::DidNotHappen => "did_not_happen",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "retry" => Some(Self::Retry),
+            "happened" => Some(Self::Happened),
+            "did_not_happen" => Some(Self::DidNotHappen),
+            _ => None,
+        }
+    }
+}
+
+/// A ledger entry as its user sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    pub entry: LedgerEntry,
+    pub conversation_id: ConversationId,
+    /// Set once, where the outcome was unknown.
+    pub decision: Option<CallDecision>,
+    pub decided_at: Option<Timestamp>,
+    /// The unknown call that this one tries again.
+    pub retry_of: Option<CallId>,
+    /// The call that tries this one again, and its run.
+    pub retried_by: Option<(CallId, RunId)>,
+    pub created_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
 }

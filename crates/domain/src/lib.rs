@@ -21,7 +21,7 @@ pub mod time;
 pub mod todo;
 pub mod user;
 
-pub use approval::{Approval, Decision};
+pub use approval::{Approval, Decision, Permission, Scope};
 pub use bus::{Bus, Signal, Subscription, Wake};
 pub use conversation::{Conversation, ConversationPatch, TitleSource};
 pub use error::{StoreError, StoreResult};
@@ -29,7 +29,7 @@ pub use event::{Cursor, Delta, DeltaChannel, Event, EventBody, Offsets};
 pub use ids::{
     ApprovalId, CallId, ConversationId, Ids, MessageId, NodeId, RunId, SessionId, TodoId, UserId,
 };
-pub use ledger::{CallState, LedgerEntry, ToolClass, ToolPolicy};
+pub use ledger::{Call, CallDecision, CallState, LedgerEntry, ToolClass, ToolPolicy};
 pub use message::{Message, MessageStatus, MessageType, Role, ToolSuccess};
 pub use problem::RunError;
 pub use run::{Fence, Run, RunState, Usage};

@@ -13,6 +13,8 @@ pub const TITLE_CHARS: usize = 200;
 pub const TODO_TITLE_CHARS: usize = 500;
 pub const TODOS_LISTED: i64 = 500;
 pub const TODOS_PER_USER: i64 = 5_000;
+/// Calls of unknown outcome listed at a time; more come up as these are decided.
+pub const CALLS_LISTED: i64 = 200;
 
 /// See [`crate::Rotation`].
 pub const REFRESH_GRACE_MS: i64 = 10_000;

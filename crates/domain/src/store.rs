@@ -12,8 +12,12 @@
 //!   by id, ledger, feeds by user last.
 //! - A repeated call after [`StoreError::Unknown`] is safe wherever the method says so.
 
+mod calls;
+
 use async_trait::async_trait;
 use serde_json::Value;
+
+pub use calls::{CallStore, NewRetry, PermissionStore};
 
 use crate::conversation::{ConversationPage, ConversationQuery, NewConversation};
 use crate::event::FeedPage;
@@ -24,8 +28,8 @@ use crate::user::{NewUser, UserPatch};
 use crate::{
     Approval, ApprovalId, CallId, Conversation, ConversationId, ConversationPatch, Cursor,
     Decision, Delta, Fence, FinishReason, LedgerEntry, Message, MessageId, MessageStatus, NodeId,
-    Rotation, Run, RunError, RunId, RunState, Session, SessionId, Step, StoreError, StoreResult,
-    Timestamp, Todo, TodoCommand, ToolCall, ToolClass, Usage, User, UserId,
+    Rotation, Run, RunError, RunId, RunState, Scope, Session, SessionId, Step, StoreError,
+    StoreResult, Timestamp, Todo, TodoCommand, ToolCall, ToolClass, Usage, User, UserId,
 };
 
 /// Everything that the product keeps.
@@ -36,6 +40,8 @@ pub trait Store:
     + RunStore
     + FeedStore
     + ApprovalStore
+    + CallStore
+    + PermissionStore
     + TodoStore
     + Maintenance
     + Send
@@ -51,6 +57,8 @@ impl<T> Store for T where
         + RunStore
         + FeedStore
         + ApprovalStore
+        + CallStore
+        + PermissionStore
         + TodoStore
         + Maintenance
         + Send
@@ -296,7 +304,8 @@ pub struct ModelStep {
 pub struct PlannedCall {
     pub call: ToolCall,
     pub class: ToolClass,
-    /// An approval is wanted before it may run.
+    /// An approval is wanted before it may run, unless the conversation has a permission for its
+    /// tool: no approval is recorded then, and the records say that it may be made.
     pub approval: Option<(ApprovalId, String)>,
 }
 
@@ -435,13 +444,15 @@ pub trait ApprovalStore {
         ids: &[ApprovalId],
     ) -> StoreResult<Vec<Approval>>;
     /// Decides once, by compare-and-set on the arguments' hash; when nothing is undecided any more
-    /// the run goes back to `queued` in the same transaction. Conflicts: `already_decided`,
-    /// `arguments_changed`.
+    /// the run goes back to `queued` in the same transaction. `scope` counts for approvals: with
+    /// `Conversation` later calls of the tool in this conversation are not asked for; those that
+    /// wait already still are. Conflicts: `already_decided`, `arguments_changed`.
     async fn decide(
         &self,
         user_id: UserId,
         id: ApprovalId,
         decision: Decision,
+        scope: Scope,
         arguments_hash: &str,
         now: Timestamp,
     ) -> StoreResult<Approval>;

@@ -1,8 +1,11 @@
 //! What a route and a socket frame do alike: sending, stopping, deciding.
 
 use agent::failpoints;
-use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
-use domain::{Approval, ApprovalId, ConversationId, Decision, MessageId, Run, RunId, User, limits};
+use domain::store::{IdempotencyKey, NewRetry, Regenerate, SendMessage, Sent};
+use domain::{
+    Approval, ApprovalId, Call, CallDecision, CallId, ConversationId, Decision, MessageId, Run,
+    RunId, Scope, ToolPolicy, User, limits,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -11,6 +14,7 @@ use crate::error::Problem;
 use crate::extract::Check;
 use crate::limits::MODEL_CHARS;
 use crate::state::AppState;
+use crate::wire::approval::ApprovalDecision;
 use crate::wire::send::{MessageCreate, OnBusy};
 
 /// Checks a message before anything is asked of the store.
@@ -154,16 +158,61 @@ pub(crate) async fn decide(
     state: &AppState,
     user: &User,
     id: ApprovalId,
-    decision: Decision,
-    arguments_hash: &str,
+    wanted: ApprovalDecision,
 ) -> Result<Approval, Problem> {
+    let (decision, scope) = (Decision::from(wanted.decision), wanted.scope);
+    let scope = scope.map(Scope::from).unwrap_or_default();
+    if decision == Decision::Deny && scope == Scope::Conversation {
+        let message = "Only an approval reaches further than its call.";
+        return Err(Problem::invalid("/scope", message));
+    }
+    let hash = &wanted.arguments_hash;
     let approval = state
         .store
-        .decide(user.id, id, decision, arguments_hash, state.now())
+        .decide(user.id, id, decision, scope, hash, state.now())
         .await?;
     failpoints::reached("after_approval");
     state.agent.wake();
     Ok(approval)
+}
+
+/// What the user says of a call of unknown outcome. A retry buys an answer, as a message does.
+pub(crate) async fn decide_call(
+    state: &AppState,
+    user: &User,
+    id: CallId,
+    decision: CallDecision,
+) -> Result<Call, Problem> {
+    if decision == CallDecision::Retry {
+        let call = state.store.call(user.id, id).await?;
+        let name = &call.entry.tool_name;
+        let policy = state.agent.tools.get(name).map(|tool| tool.policy());
+        if policy.is_none_or(|policy| policy == ToolPolicy::Deny) {
+            let detail = "This tool can't be used here any more. Say what became of the call, or \
+                          ask the operator.";
+            return Err(Problem::conflict("tool_unavailable", detail));
+        }
+        if state.config.drain.is_cancelled() {
+            return Err(Problem::draining());
+        }
+        state.limiters.send(user.id)?;
+    }
+    let (task, user_id) = (state.clone(), user.id);
+    let stored = state.config.tracker.spawn(async move {
+        let retry = NewRetry {
+            run_id: RunId::new(&*task.ids),
+            call_id: CallId::new(&*task.ids),
+        };
+        let decided = task
+            .store
+            .decide_call(user_id, id, decision, retry, task.now())
+            .await;
+        if decided.is_ok() && decision == CallDecision::Retry {
+            task.agent.wake();
+        }
+        decided
+    });
+    Ok(stored.await.map_err(Problem::internal)??)
 }
 
 #[cfg(test)]

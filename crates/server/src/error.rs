@@ -13,7 +13,10 @@ use crate::wire::problem::{FieldError, ProblemResponse};
 
 /// Every stable `code` with what it means. Published in the API's documentation.
 pub const CODES: &[(&str, &str)] = &[
-    ("already_decided", "The approval was decided before."),
+    (
+        "already_decided",
+        "The approval, or the call of unknown outcome, was decided before.",
+    ),
     (
         "arguments_changed",
         "The approval is bound to other arguments than those named.",
@@ -25,6 +28,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "busy",
         "Too many password checks are going on. Try again shortly.",
+    ),
+    (
+        "call_not_unknown",
+        "The outcome of the call is not in doubt: there is nothing to decide.",
     ),
     ("conflict", "A rule refuses the change."),
     ("account_disabled", "The account was disabled by an admin."),
@@ -88,6 +95,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "setup_code",
         "The setup code is missing or wrong. The server printed it when it started.",
+    ),
+    (
+        "tool_unavailable",
+        "The tool is no longer configured, or the operator denies it.",
     ),
     ("too_many_sockets", "The account has too many open sockets."),
     (

@@ -55,6 +55,9 @@ const REVISIONS: &str =
 const REGENERATE: &str =
     "/api/v1/chat/conversations/{conversation_id}/messages/{message_id}/regenerate";
 
+const PERMISSIONS: &str = "/api/v1/chat/conversations/{conversation_id}/permissions";
+const PERMISSION: &str = "/api/v1/chat/conversations/{conversation_id}/permissions/{tool_name}";
+
 pub const OPERATIONS: &[Operation] = &[
     op(
         "POST",
@@ -230,6 +233,35 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     op(
         "GET",
+        "/api/v1/chat/calls",
+        ("call", "list"),
+        Account,
+        &[422],
+    ),
+    op(
+        "GET",
+        "/api/v1/chat/calls/{call_id}",
+        ("call", "read"),
+        Account,
+        &[404],
+    ),
+    op(
+        "POST",
+        "/api/v1/chat/calls/{call_id}",
+        ("call", "decide"),
+        Account,
+        &[404, 409, 429],
+    ),
+    op("GET", PERMISSIONS, ("permission", "list"), Account, &[404]),
+    op(
+        "DELETE",
+        PERMISSION,
+        ("permission", "revoke"),
+        Account,
+        &[404],
+    ),
+    op(
+        "GET",
         "/api/v1/chat/sync",
         ("feed", "follow"),
         Account,
@@ -294,6 +326,7 @@ pub const OPERATIONS: &[Operation] = &[
         Account,
         &[404, 409],
     ),
+    op("WS", "call", ("call", "decide"), Account, &[404, 409, 429]),
     op("WS", "typing", ("conversation", "typing"), Account, &[]),
     op("WS", "auth", ("socket", "renew"), Account, &[401]),
     op("WS", "ping", ("socket", "ping"), Account, &[]),

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use domain::store::ApprovalStore;
 use domain::{
     Approval, ApprovalId, CallId, ConversationId, Decision, EventBody, Fence, MessageStatus, Run,
-    RunId, RunState, StoreError, StoreResult, Timestamp, UserId,
+    RunId, RunState, Scope, StoreError, StoreResult, Timestamp, UserId,
 };
 
 use crate::SqlStore;
 use crate::conversations::Held;
 use crate::db::{read, tx};
 use crate::messages::{self, said_message};
+use crate::permissions;
 use crate::runs::row;
 use crate::sql::statements;
 use crate::tx::Tx;
@@ -19,7 +20,7 @@ use crate::value::{Row, Value, args};
 macro_rules! columns {
     () => {
         "approval_id, user_id, conversation_id, run_id, call_id, tool_name, arguments, \
-         arguments_hash, decision, created_at, decided_at"
+         arguments_hash, decision, scope, created_at, decided_at"
     };
 }
 
@@ -41,7 +42,7 @@ statements! {
     }
     APPROVAL { "SELECT " columns!() " FROM approvals WHERE approval_id = $1 AND user_id = $2" }
     DECIDE {
-        "UPDATE approvals SET decision = $2, decided_at = $3 \
+        "UPDATE approvals SET decision = $2, decided_at = $3, scope = $5 \
          WHERE approval_id = $1 AND decision IS NULL AND arguments_hash = $4 \
          RETURNING " columns!()
     }
@@ -60,6 +61,10 @@ fn approval(row: &Row) -> StoreResult<Approval> {
         Some(_) => Some(row.word("decision", Decision::parse)?),
         None => None,
     };
+    let scope = match row.get::<Option<String>>("scope")? {
+        Some(_) => Some(row.word("scope", Scope::parse)?),
+        None => None,
+    };
     Ok(Approval {
         approval_id: ApprovalId(row.get("approval_id")?),
         user_id: UserId(row.get("user_id")?),
@@ -70,6 +75,7 @@ fn approval(row: &Row) -> StoreResult<Approval> {
         arguments: row.json("arguments")?.unwrap_or_default(),
         arguments_hash: row.get("arguments_hash")?,
         decision,
+        scope,
         created_at: row.time("created_at")?,
         decided_at: row.maybe_time("decided_at")?,
     })
@@ -127,13 +133,18 @@ async fn by_id(tx: &mut Tx, user_id: UserId, ids: Vec<uuid::Uuid>) -> StoreResul
 async fn settle(
     tx: &mut Tx,
     id: ApprovalId,
-    decision: Decision,
+    (decision, scope): (Decision, Option<Scope>),
     arguments_hash: &str,
     now: Timestamp,
 ) -> StoreResult<Option<Approval>> {
-    let row = tx
-        .maybe(DECIDE, args![id, decision.as_str(), now, arguments_hash])
-        .await?;
+    let args = args![
+        id,
+        decision.as_str(),
+        now,
+        arguments_hash,
+        scope.map(Scope::as_str)
+    ];
+    let row = tx.maybe(DECIDE, args).await?;
     let decided = row.as_ref().map(approval).transpose()?;
     if let Some(decided) = &decided {
         said(tx, decided, now);
@@ -151,7 +162,7 @@ pub(crate) async fn deny_open(tx: &mut Tx, run: &Run, now: Timestamp) -> StoreRe
         settle(
             tx,
             open.approval_id,
-            Decision::Deny,
+            (Decision::Deny, None),
             &open.arguments_hash,
             now,
         )
@@ -198,12 +209,14 @@ async fn decide(
     user_id: UserId,
     id: ApprovalId,
     decision: Decision,
+    scope: Scope,
     arguments_hash: String,
     now: Timestamp,
 ) -> StoreResult<Approval> {
     let seen = approval(&tx.one(APPROVAL, args![id, user_id]).await?)?;
     let (held, mut run) = row::held(tx, user_id, seen.run_id).await?;
-    let Some(decided) = settle(tx, id, decision, &arguments_hash, now).await? else {
+    let scope = (decision == Decision::Approve).then_some(scope);
+    let Some(decided) = settle(tx, id, (decision, scope), &arguments_hash, now).await? else {
         let seen = approval(&tx.one(APPROVAL, args![id, user_id]).await?)?;
         return Err(match seen.decision {
             Some(_) => conflict("already_decided", "This call has been decided already."),
@@ -213,6 +226,9 @@ async fn decide(
             ),
         });
     };
+    if scope == Some(Scope::Conversation) {
+        permissions::give(tx, &held, &decided.tool_name, now).await?;
+    }
     let parked = run.state == RunState::AwaitingApproval;
     if parked && tx.maybe(ANY_UNDECIDED, args![run.run_id]).await?.is_none() {
         tx.run(UNPARK, args![run.run_id]).await?;
@@ -250,10 +266,20 @@ impl ApprovalStore for SqlStore {
         user_id: UserId,
         id: ApprovalId,
         decision: Decision,
+        scope: Scope,
         arguments_hash: &str,
         now: Timestamp,
     ) -> StoreResult<Approval> {
         let arguments_hash = arguments_hash.to_owned();
-        tx!(self, decide, user_id, id, decision, arguments_hash, now)
+        tx!(
+            self,
+            decide,
+            user_id,
+            id,
+            decision,
+            scope,
+            arguments_hash,
+            now
+        )
     }
 }

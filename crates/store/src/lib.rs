@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 mod approvals;
 mod backup;
 mod branch;
+mod calls;
 mod conversation_store;
 mod conversations;
 mod db;
@@ -23,6 +24,7 @@ mod lock;
 mod maintenance;
 mod messages;
 mod open;
+mod permissions;
 mod postgres_deltas;
 mod runs;
 mod sessions;
@@ -55,12 +57,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
     [
         approvals::STATEMENTS,
         branch::STATEMENTS,
+        calls::STATEMENTS,
         conversations::STATEMENTS,
         feed::STATEMENTS,
         keys::STATEMENTS,
         maintenance::STATEMENTS,
         messages::STATEMENTS,
         open::STATEMENTS,
+        permissions::STATEMENTS,
         runs::cancel::STATEMENTS,
         runs::claim::STATEMENTS,
         runs::deltas::STATEMENTS,

@@ -73,6 +73,7 @@ mod testing {
             conversation_id: ConversationId(Uuid::nil()),
             run_id: RunId(Uuid::nil()),
             call_id: CallId(Uuid::nil()),
+            key: CallId(Uuid::nil()),
             time_zone: time_zone.to_owned(),
             clock: Arc::new(FixedClock),
         }

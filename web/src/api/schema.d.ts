@@ -223,8 +223,54 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approves or denies a call, once. The run goes on when nothing is undecided any more. */
+        /**
+         * Approves or denies a call, once.
+         * @description The run goes on when nothing is undecided any more. With `scope: "conversation"` later calls of
+         *     the tool are not asked for in this conversation, until the permission is revoked; calls that
+         *     wait already still are, and what the operator denies stays denied.
+         */
         post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tool calls of which nobody knows whether they happened, and nobody has said so yet. */
+        get: operations["list_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/calls/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tool call. */
+        get: operations["read_call"];
+        put?: never;
+        /**
+         * Says what became of a call of unknown outcome, once.
+         * @description `happened` and `did_not_happen` become its outcome, which the model reads with the next turn.
+         *     `retry` makes the call exactly once more, as a call of its own (keyed tools get the key of the
+         *     first), in a run that ends with an answer: `retried_by` names both. A run that is going on
+         *     refuses a retry (409 `run_active`, `run_awaiting_approval`).
+         */
+        post: operations["decide_call"];
         delete?: never;
         options?: never;
         head?: never;
@@ -330,6 +376,40 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/conversations/{conversation_id}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tools whose calls are not asked for in this conversation. */
+        get: operations["list_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/conversations/{conversation_id}/permissions/{tool_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Has a tool ask again in this conversation. */
+        delete: operations["revoke_permission"];
         options?: never;
         head?: never;
         patch?: never;
@@ -663,6 +743,7 @@ export interface components {
         ApprovalDecision: {
             arguments_hash: string;
             decision: components["schemas"]["Decision"];
+            scope?: components["schemas"]["Scope"] | null;
         };
         /** @description A tool call that waits for its user's word. */
         ApprovalResponse: {
@@ -682,14 +763,68 @@ export interface components {
             decision: components["schemas"]["Decision"] | null;
             /** Format: uuid */
             run_id: string;
+            scope: components["schemas"]["Scope"] | null;
+            /**
+             * @description Where the call goes (method and address without its query); `null` where it stays inside the
+             *     server.
+             */
+            target: string | null;
             tool_name: string;
         };
         /** @description Undecided ones, oldest first. */
         ApprovalsResponse: {
             approvals: components["schemas"]["ApprovalResponse"][];
         };
+        CallDecide: {
+            decision: components["schemas"]["CallDecision"];
+        };
+        /**
+         * @description What the user says of a call whose outcome is unknown: `retry` makes it once more,
+         *     `happened` and `did_not_happen` become its outcome.
+         * @enum {string}
+         */
+        CallDecision: "retry" | "happened" | "did_not_happen";
+        /** @description One tool call, as the ledger knows it. */
+        CallResponse: {
+            arguments: Record<string, never>;
+            /** Format: uuid */
+            call_id: string;
+            class: components["schemas"]["ToolClass"];
+            /** Format: uuid */
+            conversation_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            decision: components["schemas"]["CallDecision"] | null;
+            /**
+             * Format: int64
+             * @description The `tool_call` message.
+             */
+            message_id: number;
+            /** @description What the model is told; `null` before the outcome. */
+            result: unknown;
+            retried_by: components["schemas"]["RetryResponse"] | null;
+            /**
+             * Format: uuid
+             * @description The unknown call that this one tries again.
+             */
+            retry_of: string | null;
+            /** Format: uuid */
+            run_id: string;
+            /** Format: date-time */
+            settled_at: string | null;
+            state: components["schemas"]["CallState"];
+            /** @description Where the call goes; `null` where it stays inside the server. */
+            target: string | null;
+            tool_name: string;
+        };
         /** @enum {string} */
         CallState: "intended" | "running" | "succeeded" | "failed" | "denied" | "unknown";
+        /** @description Undecided ones, newest first. */
+        CallsResponse: {
+            calls: components["schemas"]["CallResponse"][];
+        };
         ConnectionData: {
             cursor: string;
             /** Format: int64 */
@@ -939,6 +1074,16 @@ export interface components {
             /** @description 8..=1024 characters. */
             new_password: string;
         };
+        /** @description Calls of this tool are not asked for in this conversation. */
+        PermissionResponse: {
+            /** Format: date-time */
+            created_at: string;
+            tool_name: string;
+        };
+        /** @description By name. */
+        PermissionsResponse: {
+            permissions: components["schemas"]["PermissionResponse"][];
+        };
         /** @description Of `pong` and `reset`. */
         PositionData: {
             cursor: string;
@@ -993,6 +1138,13 @@ export interface components {
         };
         /** @enum {string} */
         RegistrationMode: "open" | "closed";
+        /** @description The call that was made again, and the run that makes it and answers. */
+        RetryResponse: {
+            /** Format: uuid */
+            call_id: string;
+            /** Format: uuid */
+            run_id: string;
+        };
         /** @description Superseded text of a message. */
         RevisionResponse: {
             content: string;
@@ -1052,6 +1204,11 @@ export interface components {
         };
         /** @enum {string} */
         RunState: "queued" | "running" | "awaiting_approval" | "completed" | "failed" | "cancelled";
+        /**
+         * @description `conversation`: later calls of this tool in this conversation are not asked for.
+         * @enum {string}
+         */
+        Scope: "once" | "conversation";
         /** @description The message is stored; its answer comes over the feed. */
         SendAccepted: {
             /** Format: uuid */
@@ -2610,6 +2767,248 @@ export interface operations {
             };
         };
     };
+    list_calls: {
+        parameters: {
+            query?: {
+                /** @description `unknown`, which is also the default */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest 200 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallsResponse"];
+                };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the ledger knows it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallResponse"];
+                };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallDecide"];
+            };
+        };
+        responses: {
+            /** @description The call as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses it; `code` says which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_conversations: {
         parameters: {
             query?: {
@@ -3226,6 +3625,121 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RevisionsResponse"];
                 };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By tool name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionsResponse"];
+                };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_permission: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+                tool_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Later calls are asked for */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No valid login */
             401: {

@@ -29,12 +29,13 @@ pub(super) struct Finished {
 pub(super) type Running = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 impl Driver<'_> {
-    fn tool_context(&self, call_id: CallId) -> ToolContext {
+    fn tool_context(&self, call_id: CallId, key: CallId) -> ToolContext {
         ToolContext {
             user_id: self.run.user_id,
             conversation_id: self.run.conversation_id,
             run_id: self.run.run_id,
             call_id,
+            key,
             time_zone: self
                 .run
                 .time_zone
@@ -51,7 +52,7 @@ impl Driver<'_> {
             let Some(tool) = self.deps.tools.get(&new.call.name) else {
                 continue;
             };
-            let context = self.tool_context(new.call.call_id);
+            let context = self.tool_context(new.call.call_id, new.call.call_id);
             new.defect = tool
                 .plan(&context, &new.call.arguments)
                 .err()
@@ -74,7 +75,7 @@ impl Driver<'_> {
                 )
                 .await;
         };
-        let plan = match tool.plan(&self.tool_context(call_id), &entry.arguments) {
+        let plan = match tool.plan(&self.tool_context(call_id, entry.key), &entry.arguments) {
             Ok(plan) => plan,
             Err(error) => {
                 return self

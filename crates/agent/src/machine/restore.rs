@@ -4,7 +4,7 @@ use domain::step::ToolOutcome;
 use domain::store::RunRecords;
 use domain::{
     CallState, Decision, LedgerEntry, MessageStatus, RunError, RunState, StepKind, ToolClass,
-    Usage, limits,
+    ToolPolicy, Usage, limits,
 };
 
 use super::{Answer, Effect, Machine, OpenCall, OpenState, Phase, Settings};
@@ -78,7 +78,7 @@ impl Machine {
             .iter()
             .filter(|entry| !entry.state.is_settled())
         {
-            let found = found(entry, records);
+            let found = self.found(entry, records);
             let state = match found {
                 Found::Ask => OpenState::Asking,
                 Found::Execute | Found::Settle(_) => OpenState::Handed,
@@ -148,27 +148,44 @@ fn may_have_happened(call: &OpenCall, records: &RunRecords) -> bool {
             .any(|entry| entry.call_id == call.call_id && entry.state == CallState::Running)
 }
 
-/// The recovery table of the ledger.
-fn found(entry: &LedgerEntry, records: &RunRecords) -> Found {
-    let approval = records
-        .approvals
-        .iter()
-        .find(|approval| approval.call_id == entry.call_id);
-    match approval.map(|approval| approval.decision) {
-        Some(None) => return Found::Ask,
-        Some(Some(Decision::Deny)) => {
-            let outcome =
-                ToolOutcome::without_result(CallState::Denied, "The user did not allow this call.");
-            return Found::Settle(outcome);
+impl Machine {
+    /// The recovery table of the ledger. It is also how a call begins that the user has tried
+    /// again, or that a permission of the conversation lets through: recorded, and not asked for.
+    fn found(&self, entry: &LedgerEntry, records: &RunRecords) -> Found {
+        let approval = records
+            .approvals
+            .iter()
+            .find(|approval| approval.call_id == entry.call_id);
+        match approval.map(|approval| approval.decision) {
+            Some(None) => return Found::Ask,
+            Some(Some(Decision::Deny)) => {
+                return Found::Settle(ToolOutcome::without_result(
+                    CallState::Denied,
+                    "The user did not allow this call.",
+                ));
+            }
+            Some(Some(Decision::Approve)) | None => {}
         }
-        Some(Some(Decision::Approve)) | None => {}
+        let left = entry.state == CallState::Running;
+        if left && entry.class == ToolClass::Effectful {
+            return Found::Settle(ToolOutcome::without_result(
+                CallState::Unknown,
+                "The server stopped while this call was being made. It may or may not have \
+                 happened.",
+            ));
+        }
+        // Whatever a user has said: the operator's word is the last. A keyed call that left before
+        // the operator spoke is as unknown as any other that is not made again.
+        let policy = self.settings.tools.get(&entry.tool_name).map(|t| t.policy);
+        if policy == Some(ToolPolicy::Deny) {
+            let state = if left && entry.class == ToolClass::Keyed {
+                CallState::Unknown
+            } else {
+                CallState::Denied
+            };
+            let why = "This tool is not allowed here.";
+            return Found::Settle(ToolOutcome::without_result(state, why));
+        }
+        Found::Execute
     }
-    let left = entry.state == CallState::Running;
-    if left && entry.class == ToolClass::Effectful {
-        return Found::Settle(ToolOutcome::without_result(
-            CallState::Unknown,
-            "The server stopped while this call was being made. It may or may not have happened.",
-        ));
-    }
-    Found::Execute
 }

@@ -105,6 +105,8 @@ enum Happening {
     ToolDone(u8),
     Stale,
     Decide(bool),
+    /// A permission is given or revoked.
+    Permit(bool),
     Cancel,
     OutOfTime,
     Crash,
@@ -126,6 +128,9 @@ struct World {
     next_id: u128,
     next_message: i64,
     parked: bool,
+    /// The conversation has a permission for `mail`; those recorded under it.
+    permission: bool,
+    permitted: BTreeSet<CallId>,
 }
 
 impl World {
@@ -147,6 +152,8 @@ impl World {
             next_id: 100,
             next_message: 3,
             parked: false,
+            permission: false,
+            permitted: BTreeSet::new(),
         }
     }
 
@@ -334,7 +341,11 @@ impl World {
 
     fn record_call(&mut self, planned: domain::store::PlannedCall) {
         let call_id = planned.call.call_id;
-        if let Some((approval_id, arguments_hash)) = planned.approval {
+        let permitted = self.permission && planned.approval.is_some();
+        if permitted {
+            self.permitted.insert(call_id);
+        }
+        if let Some((approval_id, arguments_hash)) = planned.approval.filter(|_| !permitted) {
             self.records.approvals.push(Approval {
                 approval_id,
                 user_id: UserId(1),
@@ -345,6 +356,7 @@ impl World {
                 arguments: planned.call.arguments.clone(),
                 arguments_hash,
                 decision: None,
+                scope: None,
                 created_at: Timestamp(0),
                 decided_at: None,
             });
@@ -359,6 +371,7 @@ impl World {
             arguments: planned.call.arguments,
             state: CallState::Intended,
             result: None,
+            key: call_id,
         });
     }
 
@@ -370,7 +383,7 @@ impl World {
             .find(|e| e.call_id == call_id)
             .unwrap();
         assert_ne!(entry.tool_name, "evil", "a denied tool is never called");
-        if entry.tool_name == "mail" {
+        if entry.tool_name == "mail" && !self.permitted.contains(&call_id) {
             let decision = self.records.approvals.iter().find(|a| a.call_id == call_id);
             assert_eq!(decision.unwrap().decision, Some(Decision::Approve));
         }
@@ -413,6 +426,10 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        if let Happening::Permit(given) = happening {
+            self.permission = given;
+            return;
+        }
         if self.ended() {
             self.stale();
             return;
@@ -460,7 +477,7 @@ impl World {
                 }
             }
             Happening::Stale => self.stale(),
-            Happening::Decide(_) => {}
+            Happening::Decide(_) | Happening::Permit(_) => {}
             Happening::Cancel => self.feed(Input::Cancel),
             Happening::OutOfTime => self.feed(Input::OutOfTime),
             Happening::Crash => self.crash(),
@@ -628,6 +645,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => any::<u8>().prop_map(Happening::ToolDone),
         1 => Just(Happening::Stale),
         2 => any::<bool>().prop_map(Happening::Decide),
+        1 => any::<bool>().prop_map(Happening::Permit),
         1 => prop::bool::weighted(0.5)
             .prop_map(|cancel| if cancel { Happening::Cancel } else { Happening::OutOfTime }),
         2 => Just(Happening::Crash),
@@ -724,4 +742,72 @@ fn at_the_step_limit_the_model_is_asked_once_more_without_tools() {
     });
     assert_eq!(world.endings[0].limit, Some("steps"));
     assert_eq!(world.endings[0].state, RunState::Completed);
+}
+
+/// A run as it begins when the user has an unknown call tried again: no model call, one intent.
+fn tried_again(tool: &str, state: CallState) -> RunRecords {
+    let mut records = fresh_records();
+    records.open_answer = None;
+    records.ledger.push(LedgerEntry {
+        call_id: CallId(Uuid::from_u128(50)),
+        run_id: records.run.run_id,
+        step: 0,
+        message_id: MessageId(9),
+        tool_name: tool.to_owned(),
+        class: ToolClass::Effectful,
+        arguments: json!({}),
+        state,
+        result: None,
+        key: CallId(Uuid::from_u128(40)),
+    });
+    records
+}
+
+#[test]
+fn a_call_that_is_tried_again_is_made_at_once_and_then_the_model_answers() {
+    let records = tried_again("mail", CallState::Intended);
+    let (mut machine, effects) = Machine::restore(settings(false), &records);
+    let call_id = CallId(Uuid::from_u128(50));
+    assert_eq!(effects, [Effect::Execute { call_id }]);
+    let next = machine.step(Input::Outcome { call_id });
+    assert_eq!(next, [Effect::BeginAnswer]);
+}
+
+#[test]
+fn a_call_that_was_tried_again_when_the_node_died_is_unknown_again() {
+    let records = tried_again("mail", CallState::Running);
+    let (_, effects) = Machine::restore(settings(false), &records);
+    let [Effect::Settle { outcome, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(outcome.state, CallState::Unknown);
+}
+
+#[test]
+fn what_the_operator_denies_is_not_made_after_a_crash_either() {
+    let records = tried_again("evil", CallState::Intended);
+    let (_, effects) = Machine::restore(settings(false), &records);
+    let [Effect::Settle { outcome, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(outcome.state, CallState::Denied);
+}
+
+#[test]
+fn a_permission_lets_a_call_through_without_asking() {
+    let mut world = World::new(false);
+    world.settle_effects();
+    world.happen(Happening::Permit(true));
+    world.happen(Happening::End {
+        tools: vec![2],
+        cut: false,
+    });
+    assert!(!world.parked && world.executing.len() == 1);
+    world.happen(Happening::ToolDone(0));
+    world.happen(Happening::Permit(false));
+    world.happen(Happening::End {
+        tools: vec![2],
+        cut: false,
+    });
+    assert!(world.parked, "it asks again");
 }

@@ -10,6 +10,6 @@ mod query;
 pub(crate) use check::Check;
 pub(crate) use json::{Json, OptionalJson};
 pub(crate) use key::IdempotencyHeader;
-pub(crate) use path::{PathId, PathIds, PathKey};
+pub(crate) use path::{PathId, PathIds, PathKey, ToolName};
 pub(crate) use peer::{Peer, RequestId};
 pub(crate) use query::Query;

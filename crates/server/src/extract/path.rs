@@ -33,6 +33,17 @@ macro_rules! integers {
     )+};
 }
 
+/// A name that a tool may have; any other is nobody's.
+pub(crate) struct ToolName(pub(crate) String);
+
+impl PathKey for ToolName {
+    fn from_text(text: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let named = (1..=64).contains(&text.len()) && text.chars().all(plain);
+        named.then(|| Self(text.to_owned()))
+    }
+}
+
 uuids!(ApprovalId, CallId, ConversationId, RunId, SessionId);
 integers!(MessageId, TodoId, UserId);
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use agent::ports::Toolbox;
 use domain::{
     Approval, ApprovalId, Conversation, ConversationId, Event, EventBody, Message, MessageId,
     StoreResult, Todo, TodoId, UserId,
@@ -11,6 +12,7 @@ use domain::{
 
 use crate::limits::RENDER_ROWS;
 use crate::state::AppState;
+use crate::wire::approval::ApprovalResponse;
 use crate::wire::frame::{
     ConversationDeletedData, Frame, FrameData, FrameType, RunData, TodoDeletedData, ToolData,
 };
@@ -48,7 +50,11 @@ pub(crate) async fn render(
     events: &[Arc<Event>],
 ) -> StoreResult<Vec<Option<Frame>>> {
     let rows = load(state, user_id, events).await?;
-    Ok(events.iter().map(|event| frame(event, &rows)).collect())
+    let tools = &state.agent.tools;
+    Ok(events
+        .iter()
+        .map(|event| frame(event, &rows, tools))
+        .collect())
 }
 
 async fn load(state: &AppState, user_id: UserId, events: &[Arc<Event>]) -> StoreResult<Rows> {
@@ -100,7 +106,7 @@ fn distinct<T: Ord>(mut ids: Vec<T>) -> Option<Vec<T>> {
     (!ids.is_empty()).then_some(ids)
 }
 
-fn frame(event: &Event, rows: &Rows) -> Option<Frame> {
+fn frame(event: &Event, rows: &Rows, tools: &Toolbox) -> Option<Frame> {
     let (kind, data) = match &event.body {
         EventBody::Message { message_id } => {
             let row = rows.messages.get(message_id)?.clone();
@@ -142,10 +148,8 @@ fn frame(event: &Event, rows: &Rows) -> Option<Frame> {
         ),
         EventBody::Approval { approval_id } => {
             let row = rows.approvals.get(approval_id)?.clone();
-            (
-                FrameType::Approval,
-                FrameData::Approval(Box::new(row.into())),
-            )
+            let row = ApprovalResponse::new(row, tools);
+            (FrameType::Approval, FrameData::Approval(Box::new(row)))
         }
         EventBody::Conversation {} => {
             let row = rows.conversations.get(&event.conversation_id?)?.clone();

@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod approval;
+pub mod call;
 pub mod conversation;
 pub mod frame;
 pub mod message;
 pub mod meta;
 pub mod model;
+pub mod permission;
 pub mod problem;
 pub mod run;
 pub mod send;

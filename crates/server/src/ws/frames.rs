@@ -1,13 +1,14 @@
 //! Frames from clients.
 
-use domain::{ApprovalId, ConversationId, RunId};
+use domain::{ApprovalId, CallId, ConversationId, RunId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Problem;
 use crate::extract::PathKey;
-use crate::wire::approval::Decision;
+use crate::wire::approval::{ApprovalDecision, Decision, Scope};
+use crate::wire::call::CallDecision;
 use crate::wire::frame::TypingState;
 use crate::wire::send::MessageCreate;
 
@@ -31,8 +32,13 @@ pub(crate) const TYPES: &[(&str, &str, &str)] = &[
     ("stop", "{run_id}", "stops a run"),
     (
         "approval",
-        "{approval_id, decision, arguments_hash}",
-        "approves or denies a tool call",
+        "{approval_id, decision, arguments_hash, scope?}",
+        "approves or denies a tool call; `scope: conversation` asks no more for its tool",
+    ),
+    (
+        "call",
+        "{call_id, decision}",
+        "says of a call of unknown outcome: `retry`, `happened` or `did_not_happen`",
     ),
     (
         "typing",
@@ -66,8 +72,11 @@ pub(crate) enum ClientFrame {
     Stop(RunId),
     Approval {
         id: ApprovalId,
-        decision: Decision,
-        arguments_hash: String,
+        decision: ApprovalDecision,
+    },
+    Call {
+        id: CallId,
+        decision: CallDecision,
     },
     Typing {
         conversation: Option<ConversationId>,
@@ -89,6 +98,14 @@ struct Approval {
     approval_id: String,
     decision: Decision,
     arguments_hash: String,
+    #[serde(default)]
+    scope: Option<Scope>,
+}
+
+#[derive(Deserialize)]
+struct Call {
+    call_id: String,
+    decision: CallDecision,
 }
 
 #[derive(Deserialize)]
@@ -141,11 +158,22 @@ pub(crate) fn parse(text: &str) -> Result<ClientFrame, Refused> {
                 approval_id,
                 decision,
                 arguments_hash,
+                scope,
             } = shape(data)?;
             ClientFrame::Approval {
                 id: id(Some(&approval_id))?,
+                decision: ApprovalDecision {
+                    decision,
+                    arguments_hash,
+                    scope,
+                },
+            }
+        }
+        "call" => {
+            let Call { call_id, decision } = shape(data)?;
+            ClientFrame::Call {
+                id: id(Some(&call_id))?,
                 decision,
-                arguments_hash,
             }
         }
         "typing" => {
@@ -258,6 +286,14 @@ mod tests {
         assert!(matches!(
             frame("approval", &approval),
             ClientFrame::Approval { .. }
+        ));
+        let call = format!(r#"{{"call_id":"{ID}","decision":"did_not_happen"}}"#);
+        assert!(matches!(
+            frame("call", &call),
+            ClientFrame::Call {
+                decision: CallDecision::DidNotHappen,
+                ..
+            }
         ));
         assert!(matches!(
             frame("typing", r#"{"state":"writing"}"#),

@@ -32,13 +32,13 @@ impl Session {
                 let stopped = chat::cancel(&self.state, &self.account.user, run_id).await;
                 self.answered(stopped.map(drop)).await
             }
-            ClientFrame::Approval {
-                id,
-                decision,
-                arguments_hash,
-            } => {
+            ClientFrame::Approval { id, decision } => {
+                let decided = chat::decide(&self.state, &self.account.user, id, decision).await;
+                self.answered(decided.map(drop)).await
+            }
+            ClientFrame::Call { id, decision } => {
                 let (state, user) = (&self.state, &self.account.user);
-                let decided = chat::decide(state, user, id, decision.into(), &arguments_hash).await;
+                let decided = chat::decide_call(state, user, id, decision.into()).await;
                 self.answered(decided.map(drop)).await
             }
             ClientFrame::Typing {

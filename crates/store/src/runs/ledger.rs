@@ -19,15 +19,16 @@ use crate::value::{Row, args};
 
 macro_rules! columns {
     () => {
-        "call_id, run_id, step, message_id, tool_name, class, arguments, state, result, left_at"
+        "call_id, run_id, step, message_id, tool_name, class, arguments, state, result, left_at, \
+         first_call_id"
     };
 }
 
 statements! {
     INSERT_ENTRY {
         "INSERT INTO tool_ledger (call_id, run_id, user_id, step, position, message_id, tool_name, \
-         class, arguments, state, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'intended', $10)"
+         class, arguments, state, created_at, retry_of, first_call_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'intended', $10, $11, $12)"
     }
     ENTRY { "SELECT " columns!() " FROM tool_ledger WHERE call_id = $1 AND run_id = $2" lock }
     ENTRIES_OF_STEP {
@@ -56,15 +57,17 @@ pub(crate) struct Entry {
     pub(crate) left_at: Option<Timestamp>,
 }
 
-fn entry(row: &Row) -> StoreResult<Entry> {
+pub(crate) fn entry(row: &Row) -> StoreResult<Entry> {
     let left_at = row.maybe_time("left_at")?;
+    let call_id = CallId(row.get("call_id")?);
+    let first = row.get::<Option<uuid::Uuid>>("first_call_id")?;
     // The table keeps one state for a call without an outcome; that it left is a time beside it.
     let state = match (row.word("state", CallState::parse)?, left_at) {
         (CallState::Intended, Some(_)) => CallState::Running,
         (state, _) => state,
     };
     let entry = LedgerEntry {
-        call_id: CallId(row.get("call_id")?),
+        call_id,
         run_id: RunId(row.get("run_id")?),
         step: row.get("step")?,
         message_id: MessageId(row.get("message_id")?),
@@ -73,6 +76,7 @@ fn entry(row: &Row) -> StoreResult<Entry> {
         arguments: row.json("arguments")?.unwrap_or_default(),
         state,
         result: row.json("result")?,
+        key: first.map_or(call_id, CallId),
     };
     Ok(Entry { entry, left_at })
 }
@@ -82,6 +86,7 @@ pub(crate) async fn insert(
     run: &Run,
     position: i64,
     entry: &LedgerEntry,
+    retry_of: Option<CallId>,
     now: Timestamp,
 ) -> StoreResult<()> {
     let args = args![
@@ -95,6 +100,8 @@ pub(crate) async fn insert(
         entry.class.as_str(),
         &entry.arguments,
         now,
+        retry_of,
+        retry_of.map(|_| entry.key),
     ];
     tx.run(INSERT_ENTRY, args).await.map(|_| ())
 }
@@ -234,14 +241,14 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-fn as_text(result: &Json) -> String {
+pub(crate) fn as_text(result: &Json) -> String {
     match result {
         Json::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
 
-fn as_object(result: &Json) -> Json {
+pub(crate) fn as_object(result: &Json) -> Json {
     if result.is_object() {
         result.clone()
     } else {

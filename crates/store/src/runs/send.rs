@@ -47,7 +47,7 @@ async fn repeated(
     }))
 }
 
-async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
+pub(crate) async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
     if sabotaged(Mechanism::OneActiveRun) {
         return Ok(());
     }
@@ -119,11 +119,11 @@ pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
     sent(tx, run).await
 }
 
-struct Wanted {
-    run_id: RunId,
-    model: Option<String>,
-    agent_id: Option<String>,
-    time_zone: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) run_id: RunId,
+    pub(crate) model: Option<String>,
+    pub(crate) agent_id: Option<String>,
+    pub(crate) time_zone: Option<String>,
 }
 
 /// The first answer and the run, behind the user's message.
@@ -136,6 +136,17 @@ async fn queue(
 ) -> StoreResult<Run> {
     let answer = NewMessage::answer(wanted.run_id, MessageStatus::Queued);
     let answer = messages::append(tx, held, Some(question), answer, now).await?;
+    insert_run(tx, held, (question, answer), wanted, now).await
+}
+
+/// A run in the queue, between its question and its answer.
+pub(crate) async fn insert_run(
+    tx: &mut Tx,
+    held: &Held,
+    (question, answer): (MessageId, MessageId),
+    wanted: Wanted,
+    now: Timestamp,
+) -> StoreResult<Run> {
     let args = args![
         wanted.run_id,
         held.user_id,

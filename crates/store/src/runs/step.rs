@@ -2,17 +2,18 @@
 
 use domain::store::ModelStep;
 use domain::{
-    Approval, CallState, Fence, LedgerEntry, MessageStatus, MessageType, Role, Run, Step, StepKind,
-    StoreError, StoreResult, Timestamp, ToolCall,
+    Approval, Fence, LedgerEntry, MessageStatus, Run, Step, StepKind, StoreError, StoreResult,
+    Timestamp, ToolCall,
 };
 use serde_json::json;
 
+use super::intent::{self, Intent};
 use super::{ledger, row};
-use crate::approvals;
-use crate::messages::{self, NewMessage, said_message};
+use crate::messages::{self, said_message};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
+use crate::{approvals, permissions};
 
 statements! {
     INSERT_STEP {
@@ -131,38 +132,21 @@ pub(crate) async fn record_model_step(
     let mut entries = Vec::with_capacity(wanted.calls.len());
     for (position, plan) in (0..).zip(wanted.calls) {
         let call = plan.call;
-        let message = NewMessage {
-            role: Role::Assistant,
-            message_type: MessageType::ToolCall,
-            content: call.arguments.to_string(),
-            status: MessageStatus::Complete,
-            tool_name: Some(call.name.clone()),
-            tool_success: None,
-            additional_data: Some(json!({
-                "call_id": call.call_id,
-                "arguments": call.arguments,
-                "state": CallState::Intended.as_str(),
-                "class": plan.class.as_str(),
-            })),
-            run_id: Some(run.run_id),
-            client_message_id: None,
-        };
-        let head = held.head;
-        let message_id = messages::append(tx, &mut held, head, message, now).await?;
-        let entry = LedgerEntry {
+        // Looked up here, under the conversation's lock: what was revoked before counts.
+        let permitted = plan.approval.is_some()
+            && permissions::has(tx, run.conversation_id, &call.name).await?;
+        let intent = Intent {
             call_id: call.call_id,
-            run_id: run.run_id,
-            step: run.step,
-            message_id,
             tool_name: call.name,
             class: plan.class,
             arguments: call.arguments,
-            state: CallState::Intended,
-            result: None,
+            step: run.step,
+            position,
+            retry_of: None,
+            permitted,
         };
-        ledger::insert(tx, &run, position, &entry, now).await?;
-        ledger::said(tx, &run, &entry, CallState::Intended, now);
-        if let Some((approval_id, arguments_hash)) = plan.approval {
+        let entry = intent::record(tx, &mut held, &run, intent, now).await?;
+        if let Some((approval_id, arguments_hash)) = plan.approval.filter(|_| !permitted) {
             let approval = Approval {
                 approval_id,
                 user_id: run.user_id,
@@ -173,6 +157,7 @@ pub(crate) async fn record_model_step(
                 arguments: entry.arguments.clone(),
                 arguments_hash,
                 decision: None,
+                scope: None,
                 created_at: now,
                 decided_at: None,
             };

@@ -2,7 +2,7 @@
 
 use domain::store::{ApprovalStore, ConversationStore, RunStore, Sent};
 use domain::{
-    Approval, ApprovalId, CallState, Decision, Fence, MessageStatus, RunState, StoreError,
+    Approval, ApprovalId, CallState, Decision, Fence, MessageStatus, RunState, Scope, StoreError,
     ToolClass,
 };
 
@@ -38,7 +38,7 @@ async fn decide(db: &TestDb, approval: &Approval, decision: Decision) -> Approva
         &approval.arguments_hash,
     );
     db.store
-        .decide(user_id, id, decision, hash, db.now())
+        .decide(user_id, id, decision, Scope::Once, hash, db.now())
         .await
         .unwrap()
 }
@@ -89,6 +89,7 @@ async fn a_decision_queues_the_parked_run(db: &TestDb) {
     let decided = decide(db, &approvals[0], Decision::Approve).await;
     let expected = Approval {
         decision: Some(Decision::Approve),
+        scope: Some(Scope::Once),
         decided_at: Some(db.now()),
         ..approvals[0].clone()
     };
@@ -147,7 +148,14 @@ async fn a_decision_is_made_once(db: &TestDb) {
     let (user_id, id) = (sent.run.user_id, one.approval_id);
     let wrong = db
         .store
-        .decide(user_id, id, Decision::Approve, "else", db.now())
+        .decide(
+            user_id,
+            id,
+            Decision::Approve,
+            Scope::Once,
+            "else",
+            db.now(),
+        )
         .await;
     assert_eq!(conflict(wrong), "arguments_changed");
     let tries = (0..6).map(|n| {
@@ -156,8 +164,14 @@ async fn a_decision_is_made_once(db: &TestDb) {
         } else {
             Decision::Deny
         };
-        db.store
-            .decide(user_id, id, decision, &one.arguments_hash, db.now())
+        db.store.decide(
+            user_id,
+            id,
+            decision,
+            Scope::Once,
+            &one.arguments_hash,
+            db.now(),
+        )
     });
     let outcomes = futures::future::join_all(tries).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
@@ -221,6 +235,7 @@ async fn deciding_after_the_end_is_too_late(db: &TestDb) {
             user_id,
             one.approval_id,
             Decision::Approve,
+            Scope::Once,
             &one.arguments_hash,
             db.now(),
         )

@@ -2,7 +2,9 @@
 
 use domain::conversation::ConversationQuery;
 use domain::step::ToolOutcome;
-use domain::store::{ConversationStore, RunStore, SendMessage, Sent, SessionStore, UserStore};
+use domain::store::{
+    ApprovalStore, ConversationStore, RunStore, SendMessage, Sent, SessionStore, UserStore,
+};
 use domain::*;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
@@ -60,6 +62,13 @@ async fn marked(db: &TestDb, user_id: UserId) -> Sent {
         ..step
     };
     db.store.record_model_step(fence, step).await.unwrap();
+    let asked = db.store.approvals(user_id).await.unwrap().pop().unwrap();
+    let hash = &asked.arguments_hash;
+    let (id, scope) = (asked.approval_id, Scope::Conversation);
+    db.store
+        .decide(user_id, id, Decision::Approve, scope, hash, db.now())
+        .await
+        .unwrap();
     let outcome = ToolOutcome {
         state: CallState::Succeeded,
         result: json!(canary("result")),

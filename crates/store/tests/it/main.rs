@@ -6,6 +6,7 @@
 mod accounts;
 mod approvals;
 mod branches;
+mod calls;
 mod cancel;
 mod conversations;
 mod deletion;
@@ -16,6 +17,7 @@ mod keys;
 mod ledger;
 mod lifecycle;
 mod ownership;
+mod permissions;
 mod runs;
 mod schema;
 mod sending;

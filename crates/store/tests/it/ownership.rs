@@ -2,8 +2,8 @@
 
 use domain::message::Window;
 use domain::store::{
-    ApprovalStore, ConversationStore, Regenerate, RunStore, SendMessage, Sent, SessionStore,
-    TodoStore,
+    ApprovalStore, CallStore, ConversationStore, NewRetry, PermissionStore, Regenerate, RunStore,
+    SendMessage, Sent, SessionStore, TodoStore,
 };
 use domain::*;
 
@@ -17,6 +17,7 @@ struct Ids {
     message: MessageId,
     run: RunId,
     approval: ApprovalId,
+    call: CallId,
     session: SessionId,
     todo: TodoId,
 }
@@ -101,14 +102,35 @@ async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<Stri
         ),
         format!(
             "{:?}",
-            s.decide(user_id, ids.approval, Decision::Approve, "hash of t", now)
-                .await
+            s.decide(
+                user_id,
+                ids.approval,
+                Decision::Approve,
+                Scope::Conversation,
+                "hash of t",
+                now
+            )
+            .await
+        ),
+        format!("{:?}", s.call(user_id, ids.call).await),
+        format!("{:?}", s.permissions(user_id, conversation).await),
+        format!(
+            "{:?}",
+            s.revoke_permission(user_id, conversation, "t", now).await
         ),
         format!("{:?}", s.approvals_by_id(user_id, &[ids.approval]).await),
         format!("{:?}", s.end_session(user_id, ids.session).await),
         format!("{:?}", s.live_session(user_id, ids.session, now).await),
         format!("{:?}", s.todos_by_id(user_id, &[ids.todo]).await),
     ];
+    for decision in [CallDecision::Retry, CallDecision::Happened] {
+        let retry = NewRetry {
+            run_id: RunId(db.uuid()),
+            call_id: CallId(db.uuid()),
+        };
+        let decided = s.decide_call(user_id, ids.call, decision, retry, now);
+        said.push(format!("{:?}", decided.await));
+    }
     for command in [
         TodoCommand::Remove { id: ids.todo },
         TodoCommand::Change {
@@ -134,7 +156,7 @@ async fn foreign_ids_are_random_ids(db: &TestDb) {
         sent.ai_message.id,
         vec![db.call("t", ToolClass::Effectful, true)],
     );
-    db.store.record_model_step(fence, step).await.unwrap();
+    let entries = db.store.record_model_step(fence, step).await.unwrap();
     let session_id = SessionId(db.uuid());
     let session = Session {
         session_id,
@@ -159,6 +181,7 @@ async fn foreign_ids_are_random_ids(db: &TestDb) {
         message: sent.ai_message.id,
         run: sent.run.run_id,
         approval: db.store.approvals(owner.id).await.unwrap()[0].approval_id,
+        call: entries[0].call_id,
         session: session_id,
         todo: db.store.todos(owner.id).await.unwrap()[0].id,
     };
@@ -167,6 +190,7 @@ async fn foreign_ids_are_random_ids(db: &TestDb) {
         message: MessageId(888_888),
         run: RunId(db.uuid()),
         approval: ApprovalId(db.uuid()),
+        call: CallId(db.uuid()),
         session: SessionId(db.uuid()),
         todo: TodoId(888_888),
     };

@@ -91,18 +91,11 @@ impl HttpTool {
     fn request(&self, context: &ToolContext, arguments: &Value) -> Result<Request, String> {
         arguments::check(&self.arguments, arguments)?;
         let url = self.url.fill(arguments)?;
-        let method = match self.method {
-            HttpMethod::Get => Method::GET,
-            HttpMethod::Delete => Method::DELETE,
-            HttpMethod::Post => Method::POST,
-            HttpMethod::Put => Method::PUT,
-            HttpMethod::Patch => Method::PATCH,
-        };
-        let mut request = Request::new(method, url);
+        let mut request = Request::new(self.method.into(), url);
         *request.timeout_mut() = Some(self.timeout);
         *request.headers_mut() = self.headers.clone();
         if let Some(name) = &self.idempotency {
-            let key = HeaderValue::from_str(&context.call_id.to_string())
+            let key = HeaderValue::from_str(&context.key.to_string())
                 .map_err(|_| "The call's id is no header.".to_owned())?;
             request.headers_mut().insert(name.clone(), key);
         }
@@ -128,12 +121,32 @@ impl Tool for HttpTool {
         self.policy
     }
 
+    /// Without the query: what an operator writes there may be a secret, and arguments are shown
+    /// beside it anyway.
+    fn target(&self, arguments: &Value) -> Option<String> {
+        let mut url = self.url.fill(arguments).ok()?;
+        url.set_query(None);
+        Some(format!("{} {url}", Method::from(self.method)))
+    }
+
     fn plan(&self, context: &ToolContext, arguments: &Value) -> Result<ToolPlan, ToolError> {
         let request = self.request(context, arguments).map_err(ToolError::new)?;
         let (egress, class) = (self.egress.clone(), self.class);
         Ok(ToolPlan::Call(Box::pin(async move {
             outcome(class, egress.send(request).await)
         })))
+    }
+}
+
+impl From<HttpMethod> for Method {
+    fn from(method: HttpMethod) -> Self {
+        match method {
+            HttpMethod::Get => Self::GET,
+            HttpMethod::Delete => Self::DELETE,
+            HttpMethod::Post => Self::POST,
+            HttpMethod::Put => Self::PUT,
+            HttpMethod::Patch => Self::PATCH,
+        }
     }
 }
 

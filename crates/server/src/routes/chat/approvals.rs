@@ -22,11 +22,18 @@ pub(super) async fn list(
 ) -> Result<Answer<ApprovalsResponse>, Problem> {
     let approvals = state.store.approvals(account.id()).await?;
     Ok(Answer(ApprovalsResponse {
-        approvals: approvals.into_iter().map(Into::into).collect(),
+        approvals: approvals
+            .into_iter()
+            .map(|approval| ApprovalResponse::new(approval, &state.agent.tools))
+            .collect(),
     }))
 }
 
-/// Approves or denies a call, once. The run goes on when nothing is undecided any more.
+/// Approves or denies a call, once.
+///
+/// The run goes on when nothing is undecided any more. With `scope: "conversation"` later calls of
+/// the tool are not asked for in this conversation, until the permission is revoked; calls that
+/// wait already still are, and what the operator denies stays denied.
 #[utoipa::path(
     post, path = "/api/v1/chat/approvals/{id}", tag = "chat", operation_id = "decide_approval",
     params(("id" = String, Path, format = Uuid)), request_body = ApprovalDecision,
@@ -38,7 +45,6 @@ pub(super) async fn decide(
     PathId(id): PathId<ApprovalId>,
     Json(body): Json<ApprovalDecision>,
 ) -> Result<Answer<ApprovalResponse>, Problem> {
-    let decision = body.decision.into();
-    let approval = chat::decide(&state, &account.user, id, decision, &body.arguments_hash).await?;
-    Ok(Answer(approval.into()))
+    let approval = chat::decide(&state, &account.user, id, body).await?;
+    Ok(Answer(ApprovalResponse::new(approval, &state.agent.tools)))
 }

@@ -1,6 +1,7 @@
 //! The seed plan's `ChatService`: conversations, messages, runs, approvals, the live feed.
 
 mod approvals;
+mod calls;
 mod conversations;
 mod runs;
 mod send;
@@ -20,6 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(runs::routes())
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::decide))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::read, calls::decide))
         .routes(routes!(sync::read))
         .routes(routes!(ws::connect))
         .routes(routes!(ws_ticket::create))

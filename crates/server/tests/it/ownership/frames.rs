@@ -16,6 +16,7 @@ fn kind(op: &Operation) -> Option<&'static str> {
         "message" | "watch" | "unwatch" | "typing" => Some("conversations"),
         "stop" => Some("runs"),
         "approval" => Some("approvals"),
+        "call" => Some("calls"),
         // A token names a login; see below.
         "auth" | "ping" => None,
         other => panic!("the matrix does not know the frame `{other}`: teach frames::kind"),
@@ -39,6 +40,7 @@ fn frame(op: &Operation, id: &str, thing: &Thing) -> (Option<String>, Value) {
             let data = json!({ "approval_id": id, "decision": "deny", "arguments_hash": hash });
             (None, data)
         }
+        "call" => (None, json!({ "call_id": id, "decision": "did_not_happen" })),
         other => panic!("the matrix does not know the frame `{other}`: teach frames::frame"),
     }
 }

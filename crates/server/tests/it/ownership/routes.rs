@@ -34,6 +34,7 @@ fn body(op: &Operation, world: &World, thing: &Thing, login: &Value) -> Value {
         ("approval", "decide") => {
             json!({ "decision": "deny", "arguments_hash": thing.arguments_hash })
         }
+        ("call", "decide") => json!({ "decision": "did_not_happen" }),
         ("todo", "add") => json!({ "title": CANARY }),
         ("todo", "change") => json!({ "done": true }),
         _ => json!({}),
@@ -167,6 +168,7 @@ async fn what_names_nothing_shows_and_changes_ones_own() {
             "conversations",
             "messages",
             "approvals",
+            "calls",
             "todos",
             "sessions",
         ] {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use testkit::Client;
 use tokio::time::{sleep, timeout};
 
-use super::world::World;
-use crate::support::{answered, begin, uuid};
+use super::world::{ORDERS, World};
+use crate::support::{answered, begin, finished, uuid};
 
 /// The kinds of a pattern's parameters, outermost first.
 pub(super) fn kinds(pattern: &str) -> Vec<&str> {
@@ -99,6 +99,32 @@ pub(super) async fn make(world: &World, owner: &Client, kind: &str) -> Thing {
             ids.insert("runs", text(&sent, "run_id"));
             ids.insert("approvals", text(mine, "approval_id"));
             thing.arguments_hash = text(mine, "arguments_hash");
+        }
+        "calls" => {
+            let content = format!("{CANARY} [[script: tool=doubt tokens=2]]");
+            let sent = owner.send(json!({ "content": content })).await.expect(200);
+            let listed = owner.get("/chat/calls").await.expect(200);
+            let all = listed["calls"].as_array().unwrap();
+            let mine = all.iter().find(|one| one["run_id"] == sent["run_id"]);
+            let mine = mine.unwrap_or_else(|| panic!("no call is in doubt: {listed:#}"));
+            ids.insert("conversations", text(&sent, "conversation_id"));
+            ids.insert("calls", text(mine, "call_id"));
+        }
+        "permissions" => {
+            let tool = format!("order{}", world.next() % ORDERS);
+            let content = format!("{CANARY} [[script: tool={tool} tokens=2]]");
+            let sent = owner.send(json!({ "content": content })).await.expect(200);
+            let listed = owner.get("/chat/approvals").await.expect(200);
+            let all = listed["approvals"].as_array().unwrap();
+            let mine = all.iter().find(|one| one["run_id"] == sent["run_id"]);
+            let hash = &mine.unwrap()["arguments_hash"];
+            let body =
+                json!({ "decision": "approve", "arguments_hash": hash, "scope": "conversation" });
+            let path = format!("/chat/approvals/{}", text(mine.unwrap(), "approval_id"));
+            owner.post(&path, body).await.expect(200);
+            finished(owner, &text(&sent, "run_id")).await;
+            ids.insert("conversations", text(&sent, "conversation_id"));
+            ids.insert("permissions", tool);
         }
         "todos" => {
             let made = owner.post("/todos", json!({ "title": CANARY })).await;
@@ -200,6 +226,7 @@ pub(super) async fn seen(owner: &Client, thing: &Thing) -> Value {
         "/chat/conversations?per_page=100",
         "/todos",
         "/chat/approvals",
+        "/chat/calls",
         "/auth/me",
     ] {
         seen.push(owner.get(path).await.expect(200));
@@ -218,8 +245,10 @@ pub(super) async fn seen(owner: &Client, thing: &Thing) -> Value {
         }
     }
     if let Some(id) = thing.ids.get("conversations") {
-        let path = format!("/chat/conversations/{id}/messages");
-        seen.push(owner.get(&path).await.expect(200));
+        for what in ["messages", "permissions"] {
+            let path = format!("/chat/conversations/{id}/{what}");
+            seen.push(owner.get(&path).await.expect(200));
+        }
     }
     json!(seen)
 }

@@ -28,7 +28,7 @@ impl World {
 
     async fn on(database: TestDatabase) -> Self {
         let options = Options {
-            tools: Toolbox::new([Arc::new(Asking::new()) as Arc<dyn Tool>]),
+            tools: Toolbox::new(tools()),
             ..Options::default()
         };
         let app = TestApp::with(database, options).await;
@@ -77,20 +77,35 @@ impl World {
     }
 }
 
-/// Parks its run until somebody decides; here it is only ever denied.
-struct Asking(ToolSpec);
+/// As many that ask as are needed for two permissions side by side to have different names.
+pub(super) const ORDERS: u64 = 8;
 
-impl Asking {
-    fn new() -> Self {
-        Self(ToolSpec {
-            name: "order".to_owned(),
+/// `order` and `order0`… park their run until somebody decides; nobody ever knows what became of a
+/// `doubt`.
+fn tools() -> Vec<Arc<dyn Tool>> {
+    let asking = (0..ORDERS).map(|number| format!("order{number}"));
+    let asking = asking.chain(["order".to_owned()]);
+    let tools = asking.map(|name| (name, ToolPolicy::Ask));
+    tools
+        .chain([("doubt".to_owned(), ToolPolicy::Allow)])
+        .map(|(name, policy)| Arc::new(Orders::new(name, policy)) as Arc<dyn Tool>)
+        .collect()
+}
+
+struct Orders(ToolSpec, ToolPolicy);
+
+impl Orders {
+    fn new(name: String, policy: ToolPolicy) -> Self {
+        let spec = ToolSpec {
+            name,
             description: "Orders goods.".to_owned(),
             schema: json!({ "type": "object" }),
-        })
+        };
+        Self(spec, policy)
     }
 }
 
-impl Tool for Asking {
+impl Tool for Orders {
     fn spec(&self) -> &ToolSpec {
         &self.0
     }
@@ -100,12 +115,12 @@ impl Tool for Asking {
     }
 
     fn policy(&self) -> ToolPolicy {
-        ToolPolicy::Ask
+        self.1
     }
 
     fn plan(&self, _: &ToolContext, _: &Value) -> Result<ToolPlan, ToolError> {
         Ok(ToolPlan::Call(Box::pin(async {
-            Err(ToolError::new("nothing is ordered here"))
+            Err(ToolError::unknown("nobody knows what is ordered here"))
         })))
     }
 }

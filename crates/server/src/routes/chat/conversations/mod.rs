@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod list;
 mod messages;
+mod permissions;
 mod read;
 mod regenerate;
 mod revisions;
@@ -21,6 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(read::read, change::change, delete::delete))
         .routes(routes!(messages::list))
         .routes(routes!(revisions::list))
+        .routes(routes!(permissions::list))
+        .routes(routes!(permissions::revoke))
         .routes(routes!(regenerate::create))
 }
 

@@ -16,4 +16,8 @@ async fn without_approvals_there_is_nothing_to_decide() {
     user.post(&path, body).await.expect(404);
     let body = json!({ "decision": "perhaps", "arguments_hash": "x" });
     user.post(&path, body).await.expect(422);
+    let body = json!({ "decision": "deny", "arguments_hash": "x", "scope": "conversation" });
+    user.post(&path, body).await.expect(422);
+    let body = json!({ "decision": "approve", "arguments_hash": "x", "scope": "forever" });
+    user.post(&path, body).await.expect(422);
 }

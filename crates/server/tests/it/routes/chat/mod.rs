@@ -1,4 +1,5 @@
 mod approvals;
+mod calls;
 mod conversations;
 mod keys;
 mod messages;
