@@ -188,6 +188,12 @@ impl TestApp {
         Self::boot(self.database, self.data_dir, self.model, self.options).await
     }
 
+    /// As [`TestApp::restart`], after the operator changed the tools.
+    pub async fn restart_with(mut self, tools: Toolbox) -> Self {
+        self.options.tools = tools;
+        self.restart().await
+    }
+
     async fn shut(&mut self) {
         self.drain.cancel();
         while let Some(ended) = self.tasks.join_next().await {

@@ -10,9 +10,9 @@ use testkit::witness::Entry;
 use testkit::{Behaviour, Client, TestApp, TestDatabase, Witness, scripted_text};
 use tools::{HttpMethod, HttpToolConfig};
 
-const ORDER: &str = r#"Order [[script: tool=order args={"sku":"A-1","n":2} tokens=3]]"#;
+pub(crate) const ORDER: &str = r#"Order [[script: tool=order args={"sku":"A-1","n":2} tokens=3]]"#;
 
-async fn databases() -> Vec<TestDatabase> {
+pub(crate) async fn databases() -> Vec<TestDatabase> {
     [Some(TestDatabase::sqlite()), TestDatabase::postgres().await]
         .into_iter()
         .flatten()
@@ -20,7 +20,7 @@ async fn databases() -> Vec<TestDatabase> {
 }
 
 /// Effectful and asked for: what an operator gets who says nothing.
-fn order(url: &str) -> HttpToolConfig {
+pub(crate) fn order(url: &str) -> HttpToolConfig {
     HttpToolConfig {
         name: "order".to_owned(),
         description: "Orders goods.".to_owned(),
@@ -47,14 +47,14 @@ fn order(url: &str) -> HttpToolConfig {
 }
 
 /// Made without asking.
-fn allowed(url: &str) -> HttpToolConfig {
+pub(crate) fn allowed(url: &str) -> HttpToolConfig {
     HttpToolConfig {
         policy: ToolPolicy::Allow,
         ..order(url)
     }
 }
 
-async fn start(database: TestDatabase, tool: HttpToolConfig) -> TestApp {
+pub(crate) async fn start(database: TestDatabase, tool: HttpToolConfig) -> TestApp {
     let options = Options {
         tools: tools::toolbox(&[tool]).unwrap(),
         ..Options::default()
@@ -62,24 +62,24 @@ async fn start(database: TestDatabase, tool: HttpToolConfig) -> TestApp {
     TestApp::with(database, options).await
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap()
 }
 
 /// Sends and waits until the run ends or asks.
-async fn ask(user: &Client, content: &str) -> Value {
+pub(crate) async fn ask(user: &Client, content: &str) -> Value {
     user.send(json!({ "content": content })).await.expect(200)
 }
 
 /// The one approval that waits.
-async fn waiting(user: &Client) -> Value {
+pub(crate) async fn waiting(user: &Client) -> Value {
     let mut listed = user.get("/chat/approvals").await.expect(200);
     let all = listed["approvals"].as_array_mut().unwrap();
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }
 
-fn decision(approval: &Value, decision: &str) -> (String, Value) {
+pub(crate) fn decision(approval: &Value, decision: &str) -> (String, Value) {
     let path = format!("/chat/approvals/{}", text(approval, "approval_id"));
     let hash = text(approval, "arguments_hash");
     (
@@ -88,13 +88,13 @@ fn decision(approval: &Value, decision: &str) -> (String, Value) {
     )
 }
 
-async fn decide(user: &Client, approval: &Value, word: &str) -> Value {
+pub(crate) async fn decide(user: &Client, approval: &Value, word: &str) -> Value {
     let (path, body) = decision(approval, word);
     user.post(&path, body).await.expect(200)
 }
 
 /// Follows a run to its end. Answers its state and the conversation, which is whole.
-async fn ended(user: &Client, sent: &Value) -> (String, Vec<Value>) {
+pub(crate) async fn ended(user: &Client, sent: &Value) -> (String, Vec<Value>) {
     let run = text(sent, "run_id");
     let mut events = user
         .try_events(&format!("/chat/runs/{run}/events"))
@@ -110,7 +110,7 @@ async fn ended(user: &Client, sent: &Value) -> (String, Vec<Value>) {
 }
 
 /// Every call has exactly one result behind it, and no message is left open.
-fn assert_whole(messages: &[Value]) {
+pub(crate) fn assert_whole(messages: &[Value]) {
     let calls = |kind: &str| -> Vec<&str> {
         let of_kind = messages.iter().filter(|m| m["message_type"] == kind);
         of_kind
@@ -124,7 +124,7 @@ fn assert_whole(messages: &[Value]) {
     }
 }
 
-fn of_type<'a>(messages: &'a [Value], kind: &str) -> &'a Value {
+pub(crate) fn of_type<'a>(messages: &'a [Value], kind: &str) -> &'a Value {
     let mut found = messages.iter().filter(|m| m["message_type"] == kind);
     let first = found.next().unwrap();
     assert!(found.next().is_none(), "more than one {kind}");
@@ -132,7 +132,7 @@ fn of_type<'a>(messages: &'a [Value], kind: &str) -> &'a Value {
 }
 
 /// State of the call as its message has it, `tool_success`, and the result.
-fn outcome(messages: &[Value]) -> (&str, &str, &Value) {
+pub(crate) fn outcome(messages: &[Value]) -> (&str, &str, &Value) {
     let call = &of_type(messages, "tool_call")["additional_data"];
     let result = of_type(messages, "tool_result");
     (
@@ -143,14 +143,14 @@ fn outcome(messages: &[Value]) -> (&str, &str, &Value) {
 }
 
 /// What the model was last told of the call.
-fn told(app: &TestApp) -> String {
+pub(crate) fn told(app: &TestApp) -> String {
     let request = app.model.answers().pop().unwrap();
     let result = request.messages().iter().rfind(|m| m["role"] == "tool");
     result.unwrap()["content"].to_string()
 }
 
 /// The next turn of a conversation works, whatever happened in it.
-async fn next_turn_works(user: &Client, sent: &Value) {
+pub(crate) async fn next_turn_works(user: &Client, sent: &Value) {
     let id = text(sent, "conversation_id");
     let body = json!({ "content": "And now? [[script: tokens=1]]", "conversation_id": id });
     let again = user.send(body).await.expect(200);
@@ -177,6 +177,10 @@ async fn an_approved_call_is_made_once() {
         assert_eq!(approval["tool_name"], "order");
         assert_eq!(approval["arguments"], json!({"sku": "A-1", "n": 2}));
         assert_eq!(approval["decision"], Value::Null);
+        // The whole call, with where it goes, and nothing of the operator's secrets.
+        let target = format!("POST {}/orders/A-1", witness.url());
+        assert_eq!(approval["target"], target);
+        assert!(!approval.to_string().contains("s3cret"));
         assert_eq!(socket.frame("approval").await["data"], approval);
         assert_eq!(witness.entries(), []);
 
@@ -363,7 +367,7 @@ async fn two_calls_are_asked_for_apart_and_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn a_service_that_dies_after_it_acted_leaves_the_call_unknown_and_unrepeated() {
+async fn p5_a_service_that_dies_after_it_acted_leaves_the_call_unknown_and_unrepeated() {
     for database in databases().await {
         let witness = Witness::start().await;
         witness.behave(Behaviour::Die);
@@ -390,7 +394,7 @@ async fn a_service_that_dies_after_it_acted_leaves_the_call_unknown_and_unrepeat
 }
 
 #[tokio::test]
-async fn a_restart_while_the_call_is_under_way_leaves_it_unknown() {
+async fn p5_a_restart_while_the_call_is_under_way_leaves_it_unknown() {
     for database in databases().await {
         let witness = Witness::start().await;
         witness.behave(Behaviour::Hang);
@@ -414,7 +418,7 @@ async fn a_restart_while_the_call_is_under_way_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn a_keyed_call_is_made_again_with_its_key() {
+async fn p5_a_keyed_call_is_made_again_with_its_key() {
     for database in databases().await {
         let witness = Witness::start().await;
         witness.behave(Behaviour::Hang);
@@ -445,7 +449,7 @@ async fn a_keyed_call_is_made_again_with_its_key() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_a_slow_call_as_unknown() {
+async fn p5_a_stop_ends_a_slow_call_as_unknown() {
     for database in databases().await {
         let witness = Witness::start().await;
         witness.behave(Behaviour::Hang);
@@ -469,7 +473,7 @@ async fn a_stop_ends_a_slow_call_as_unknown() {
 
 /// What a service does, and what is then said of a call of each class.
 #[tokio::test]
-async fn what_is_known_is_said_and_no_more() {
+async fn p5_what_is_known_is_said_and_no_more() {
     let page = |status, headers: &[(&str, &str)], body: &[u8]| {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Behaviour::Reply(status, headers.iter().map(own).collect(), body.to_vec())

@@ -8,7 +8,9 @@
 mod agent;
 mod app;
 mod approvals;
+mod permissions;
 mod proxy;
 mod scripted;
 mod strace;
 mod tidy;
+mod unknown;
