@@ -27,8 +27,10 @@ const approval = (fields: Partial<Approval> = {}): Approval => ({
   conversation_id: "c1",
   tool_name: "send_mail",
   arguments: { to: "bob" },
+  target: null,
   arguments_hash: "hash",
   decision: null,
+  scope: null,
   created_at: "2026-01-01T00:00:00.000Z",
   decided_at: null,
   ...fields,
@@ -71,7 +73,7 @@ describe("approvals", () => {
     await load();
     answer = () => HttpResponse.json(approval({ decision: "approve" }));
     expect(await decide(approval(), "approve")).toBe("taken");
-    expect(sent).toEqual([{ decision: "approve", arguments_hash: "hash" }]);
+    expect(sent).toEqual([{ decision: "approve", arguments_hash: "hash", scope: "once" }]);
     expect(known()).toEqual([]);
   });
 

@@ -1,8 +1,9 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api } from "./apiClient";
+import { reloadPermissions } from "./permissions";
 import { ApiError, unwrap } from "./problem";
 import { keys, queryClient } from "./queryClient";
-import type { Approval, Decision } from "./types";
+import type { Approval, Decision, Scope } from "./types";
 
 /** The calls that wait for the user's word, in all conversations, oldest first. */
 export const approvalsQuery = queryOptions({
@@ -12,6 +13,7 @@ export const approvalsQuery = queryOptions({
 
 /** A call began to wait, or was decided here or on another device. */
 export function receiveApproval(approval: Approval): void {
+  if (approval.scope === "conversation") reloadPermissions(approval.conversation_id);
   queryClient.setQueryData<Approval[]>(keys.approvals, (known) => {
     if (!known) return undefined;
     const others = known.filter(({ approval_id }) => approval_id !== approval.approval_id);
@@ -32,13 +34,17 @@ const REFUSALS: Record<string, DecisionOutcome> = {
   not_found: "gone",
 };
 
-/** Says yes or no to exactly the call that was shown. */
-export async function decide(approval: Approval, decision: Decision): Promise<DecisionOutcome> {
+/** Says yes or no to exactly the call that was shown; a yes may reach through the conversation. */
+export async function decide(
+  approval: Approval,
+  decision: Decision,
+  scope: Scope = "once",
+): Promise<DecisionOutcome> {
   try {
     const decided = await unwrap(
       api.POST("/api/v1/chat/approvals/{id}", {
         params: { path: { id: approval.approval_id } },
-        body: { decision, arguments_hash: approval.arguments_hash },
+        body: { decision, arguments_hash: approval.arguments_hash, scope },
       }),
     );
     receiveApproval(decided as Approval);

@@ -137,6 +137,12 @@ function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>
   activity.setRun(conversationId, run);
 }
 
+/** A request has begun this run; the feed may have told more of it by now. */
+export function startedRun(conversationId: string, runId: string): void {
+  if (useActivity.getState().runs[conversationId]?.run_id === runId) return;
+  takeRun(conversationId, { run_id: runId, state: "queued" });
+}
+
 function takeTodo(todo: Todo | { id: number; deleted: boolean }): void {
   queryClient.setQueryData<Todo[]>(keys.todos, (todos) => {
     if (!todos) return undefined;

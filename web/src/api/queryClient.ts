@@ -23,6 +23,8 @@ export const keys = {
   conversation: (id: string) => ["conversation", id] as const,
   messages: (id: string) => ["messages", id] as const,
   approvals: ["approvals"] as const,
+  call: (id: string) => ["call", id] as const,
+  permissions: (id: string) => ["permissions", id] as const,
   todos: ["todos"] as const,
   sessions: ["sessions"] as const,
   users: ["users"] as const,

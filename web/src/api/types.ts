@@ -14,6 +14,13 @@ export type ConversationList = Schemas["ConversationListResponse"];
 export type Todo = Schemas["TodoResponse"];
 export type Approval = Omit<Schemas["ApprovalResponse"], "arguments"> & { arguments: unknown };
 export type Decision = Schemas["Decision"];
+export type Scope = Schemas["Scope"];
+export type Call = Omit<Schemas["CallResponse"], "arguments" | "result"> & {
+  arguments: unknown;
+  result: unknown;
+};
+export type CallDecision = Schemas["CallDecision"];
+export type Permission = Schemas["PermissionResponse"];
 export type MessageCreate = Schemas["MessageCreate"];
 export type ToolState = Schemas["CallState"];
 export type Channel = Schemas["DeltaChannel"];
@@ -29,6 +36,13 @@ interface MessageData {
   call_id?: string;
   arguments?: unknown;
   state?: ToolState;
+  class?: Schemas["ToolClass"];
+  /** What the user said of a call whose outcome was unknown. */
+  decision?: CallDecision;
+  /** The call that this one makes once more. */
+  retry_of?: string;
+  /** Nobody was asked: the tool is allowed in the whole conversation. */
+  permitted?: "conversation";
   result?: unknown;
 }
 

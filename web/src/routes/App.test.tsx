@@ -61,6 +61,7 @@ const server = setupServer(
     HttpResponse.json({ conversations: [], total: 0, page: 1, per_page: 30, next_cursor: null }),
   ),
   http.get(at("/chat/conversations/c1/messages"), () => HttpResponse.json([])),
+  http.get(at("/chat/conversations/c1/permissions"), () => HttpResponse.json({ permissions: [] })),
   http.post(at("/auth/logout"), () => new HttpResponse(null, { status: 204 })),
   http.get(at("/chat/conversations/c1"), () =>
     HttpResponse.json(conversation({ conversation_id: "c1", title: "Greetings" })),
@@ -243,8 +244,10 @@ describe("a conversation", () => {
       conversation_id: "c1",
       tool_name: "send_mail",
       arguments: { to: "bob" },
+      target: null,
       arguments_hash: "h",
       decision: null,
+      scope: null,
       created_at: "2026-01-01T00:00:00.000Z",
       decided_at: null,
     };

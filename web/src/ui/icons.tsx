@@ -63,6 +63,12 @@ export const ToolIcon = (props: IconProps) => (
     {...props}
   />
 );
+export const ShieldIcon = (props: IconProps) => (
+  <Icon
+    path="M10 3 4.5 5v4.500c0 3.500 2.300 6 5.500 7.500 3.200-1.500 5.500-4 5.500-7.500V5L10 3Zm-2.300 6.800 1.700 1.700 3-3.300"
+    {...props}
+  />
+);
 export const ListIcon = (props: IconProps) => (
   <Icon path="m3.5 5.5 1 1 2-2M3.5 11.500l1 1 2-2M9.5 5.500h7M9.5 11.500h7M9.5 16h4" {...props} />
 );

@@ -11,8 +11,10 @@ const approval: Approval = {
   conversation_id: "c1",
   tool_name: "send_mail",
   arguments: { to: "bob@example.org", text: "Hello\nthere", tags: ["a", 1], note: "" },
+  target: "POST https://mail.example.org/send",
   arguments_hash: "h",
   decision: null,
+  scope: null,
   created_at: "2026-01-01T00:00:00.000Z",
   decided_at: null,
 };
@@ -28,6 +30,9 @@ describe("a call that waits for approval", () => {
     expect(within(card()).getByText("5")).toBeDefined();
     const described = screen.getByRole("button", { name: "Approve" }).getAttribute("aria-describedby");
     expect(document.getElementById(described ?? "")?.textContent).toContain("send_mail");
+    expect(document.getElementById(described ?? "")?.textContent).toContain(
+      "Goes to POST https://mail.example.org/send",
+    );
   });
 
   it("shows texts, lists and what is empty as what they are", () => {
@@ -52,14 +57,22 @@ describe("a call that waits for approval", () => {
   });
 
   it.each([
-    ["Approve", "approve"],
-    ["Deny", "deny"],
-  ])("%s is sent once, however often it is pressed", async (name, decision) => {
+    ["Approve", "approve", "once"],
+    ["Deny", "deny", "once"],
+    ["Allow always in this conversation", "approve", "conversation"],
+  ])("%s is sent once, however often it is pressed", async (name, decision, scope) => {
     const onDecide = vi.fn(() => new Promise<void>(() => undefined));
     render(<ApprovalCard approval={approval} onDecide={onDecide} />);
     await userEvent.dblClick(screen.getByRole("button", { name }));
-    expect(onDecide).toHaveBeenCalledExactlyOnceWith(approval, decision);
+    expect(onDecide).toHaveBeenCalledExactlyOnceWith(approval, decision, scope);
     expect(screen.getByRole<HTMLButtonElement>("button", { name: "Deny" }).disabled).toBe(true);
+  });
+
+  it("says how far a permission reaches before it is given", () => {
+    render(<ApprovalCard approval={approval} onDecide={vi.fn()} />);
+    const always = screen.getByRole("button", { name: "Allow always in this conversation" });
+    const described = document.getElementById(always.getAttribute("aria-describedby") ?? "");
+    expect(described?.textContent).toContain("made without asking, whatever their arguments");
   });
 
   it("says when nothing was decided, and can be answered again", async () => {

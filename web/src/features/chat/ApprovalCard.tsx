@@ -1,28 +1,25 @@
 import { useId, useState } from "react";
 import { errorText } from "@/api/problem";
-import type { Approval, Decision } from "@/api/types";
+import type { Approval, Decision, Scope } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { visible } from "@/util/text";
+import { CallArguments, CallPlace } from "./CallDetails";
 import { fields, order, toolName } from "./toolWords";
 
+export type OnDecide = (approval: Approval, decision: Decision, scope: Scope) => Promise<void>;
+
 /** A call that waits for the user's word: all of it can be read, and both answers weigh the same. */
-export function ApprovalCard({
-  approval,
-  onDecide,
-}: {
-  approval: Approval;
-  onDecide: (approval: Approval, decision: Decision) => Promise<void>;
-}) {
-  const [sending, setSending] = useState<Decision | null>(null);
+export function ApprovalCard({ approval, onDecide }: { approval: Approval; onDecide: OnDecide }) {
+  const [sending, setSending] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const id = useId();
-  const args = Object.entries(fields(approval.arguments));
+  const alwaysId = useId();
 
-  async function decide(decision: Decision) {
-    setSending(decision);
+  async function decide(decision: Decision, scope: Scope) {
+    setSending(decision + scope);
     setProblem(null);
     try {
-      await onDecide(approval, decision);
+      await onDecide(approval, decision, scope);
     } catch (error) {
       setProblem(errorText(error));
     } finally {
@@ -32,11 +29,11 @@ export function ApprovalCard({
 
   const button = (decision: Decision, label: string) => (
     <Button
-      busy={sending === decision}
+      busy={sending === `${decision}once`}
       disabled={sending !== null}
       aria-describedby={id}
       className="min-w-28 max-sm:flex-1"
-      onClick={() => void decide(decision)}
+      onClick={() => void decide(decision, "once")}
     >
       {label}
     </Button>
@@ -51,34 +48,31 @@ export function ApprovalCard({
         <h2 className="font-medium text-base [overflow-wrap:anywhere]">
           The assistant asks to {visible(order(approval.tool_name, approval.arguments))}
         </h2>
-        <p className="text-muted">
-          Tool{" "}
-          <code className="font-mono text-text [overflow-wrap:anywhere]">{visible(approval.tool_name)}</code>
-          {args.length === 0 && ", without arguments"}
-        </p>
+        <CallPlace
+          name={approval.tool_name}
+          target={approval.target}
+          bare={Object.keys(fields(approval.arguments)).length === 0}
+        />
       </div>
-      {args.length > 0 && (
-        <dl className="mt-3 border-line border-t">
-          {args.map(([name, value]) => (
-            <div
-              key={name}
-              className="gap-4 border-line border-b px-4 py-2.5 sm:grid sm:grid-cols-[8rem_minmax(0,1fr)]"
-            >
-              <dt className="text-muted [overflow-wrap:anywhere]">{visible(name)}</dt>
-              <dd dir="auto" className="whitespace-pre-wrap [overflow-wrap:anywhere]">
-                {typeof value === "string" ? (
-                  visible(value) || <span className="text-muted">(empty text)</span>
-                ) : (
-                  <code className="font-mono">{visible(JSON.stringify(value, null, 2))}</code>
-                )}
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
+      <CallArguments value={approval.arguments} />
       <div className="flex flex-wrap gap-2.5 px-4 py-3">
         {button("approve", "Approve")}
         {button("deny", "Deny")}
+      </div>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-line border-t px-4 py-2.5">
+        <Button
+          kind="quiet"
+          busy={sending === "approveconversation"}
+          disabled={sending !== null}
+          aria-describedby={alwaysId}
+          className="-ms-3.5 max-sm:h-auto max-sm:whitespace-normal max-sm:py-2 max-sm:text-start"
+          onClick={() => void decide("approve", "conversation")}
+        >
+          Allow always in this conversation
+        </Button>
+        <p id={alwaysId} className="text-muted">
+          Later calls of this tool here are made without asking, whatever their arguments.
+        </p>
       </div>
       {problem && (
         <p role="alert" className="px-4 pb-3 text-danger">

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useActivity } from "@/api/activityStore";
 import { approvalsQuery, type DecisionOutcome, decide } from "@/api/approvals";
+import { type CallOutcome, decideCall } from "@/api/calls";
 import {
   conversationQuery,
   conversationTitle,
@@ -10,10 +11,11 @@ import {
 } from "@/api/conversationService";
 import { regenerate, sendMessage, stopRun, watchConversation } from "@/api/live";
 import { outbox, useOutbox } from "@/api/outbox";
+import { permissionsQuery } from "@/api/permissions";
 import { ApiError, errorText } from "@/api/problem";
-import type { Approval, Decision, Message, User } from "@/api/types";
+import type { Approval, CallDecision, Decision, Message, Scope, User } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
-import { TrashIcon } from "@/ui/icons";
+import { ShieldIcon, TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/Notice";
 import { Skeleton } from "@/ui/Skeleton";
 import { part } from "@/util/part";
@@ -29,6 +31,7 @@ import { useRun } from "./useRun";
 // Markdown and the list make a third of the page's code, and an empty conversation needs neither.
 const MessageList = part(() => import("./MessageList"));
 const ConfirmDialog = part(() => import("@/ui/ConfirmDialog"));
+const PermissionsDialog = part(() => import("./PermissionsDialog"));
 const ConnectModelDialog = part(() => import("./ConnectModelDialog"));
 
 export const prefetchMessages = MessageList.prefetch;
@@ -38,6 +41,19 @@ const TOO_LATE: Record<Exclude<DecisionOutcome, "taken">, string> = {
   "decided-before": "This call had been decided already, perhaps on another device. It stays as it was.",
   changed: "The call has changed since it was shown. Nothing was decided: please look at it again.",
   gone: "This call no longer waits for a decision.",
+};
+
+const NOT_TAKEN: Record<Exclude<CallOutcome, "taken">, string> = {
+  "decided-before": "It had been said already, perhaps on another device. It stays as it was.",
+  busy: "An answer is going on in this conversation. Try again when it has ended.",
+  unavailable: "This tool can't be used here any more. You can still say whether it happened.",
+  gone: "This call is not here any more.",
+};
+
+const SAID: Record<CallDecision, string> = {
+  retry: "The call is made once more",
+  happened: "Noted: it happened",
+  did_not_happen: "Noted: it did not happen",
 };
 
 const NOTHING = { messages: [], hasOlder: false };
@@ -63,6 +79,8 @@ export function ChatPage({
   const [note, setNote] = useState<string | null>(null);
   const [explaining, setExplaining] = useState(false);
   const [deleting, setDeleting] = useState(false);
+  const [permitting, setPermitting] = useState(false);
+  const [said, setSaid] = useState("");
   const [draft, setDraft] = useDraft(user.id, conversationId);
 
   const { data: conversation } = useQuery({
@@ -79,6 +97,10 @@ export function ChatPage({
     () => asking?.filter(({ conversation_id }) => conversation_id === conversationId) ?? [],
     [asking, conversationId],
   );
+  const { data: permissions } = useQuery({
+    ...permissionsQuery(conversationId ?? ""),
+    enabled: conversationId !== null && conversation !== undefined,
+  });
   const { models, model, choose } = useModelChoice(conversationId, conversation?.model);
 
   useEffect(() => {
@@ -90,6 +112,8 @@ export function ChatPage({
   useEffect(() => {
     setProblem(null);
     setNote(null);
+    setSaid("");
+    setPermitting(false);
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
   }, [conversationId]);
 
@@ -116,10 +140,19 @@ export function ChatPage({
     await action().catch((error: unknown) => setProblem(errorText(error)));
   }, []);
 
-  const onDecide = useCallback(async (approval: Approval, decision: Decision) => {
+  const onDecide = useCallback(async (approval: Approval, decision: Decision, scope: Scope) => {
     setNote(null);
-    const outcome = await decide(approval, decision);
+    const outcome = await decide(approval, decision, scope);
     if (outcome !== "taken") setNote(TOO_LATE[outcome]);
+  }, []);
+
+  const onCallDecide = useCallback(async (call: Message, decision: CallDecision) => {
+    setNote(null);
+    const callId = call.additional_data?.call_id ?? "";
+    const outcome = await decideCall(call.conversation_id, callId, decision);
+    if (outcome === "taken") setSaid(SAID[decision]);
+    else setNote(NOT_TAKEN[outcome]);
+    return outcome === "taken";
   }, []);
 
   const send = (content: string) => {
@@ -159,6 +192,11 @@ export function ChatPage({
         {models && (
           <ModelPicker models={models} value={model?.id ?? null} onChange={choose} onExplainModel={explain} />
         )}
+        {conversation && permissions && permissions.length > 0 && (
+          <IconButton label="Tools allowed in this conversation" onClick={() => setPermitting(true)}>
+            <ShieldIcon width={18} height={18} />
+          </IconButton>
+        )}
         {conversation && conversationId && (
           <IconButton label="Delete conversation" className="max-sm:hidden" onClick={() => setDeleting(true)}>
             <TrashIcon width={18} height={18} />
@@ -188,6 +226,7 @@ export function ChatPage({
             modelLabel={model?.label ?? null}
             onRetry={retry}
             onDecide={onDecide}
+            onCallDecide={onCallDecide}
             onExplainModel={explain}
           />
         </Suspense>
@@ -217,7 +256,13 @@ export function ChatPage({
         outcome={run?.state}
         conversationId={conversationId}
       />
+      <div aria-live="polite" className="sr-only">
+        {said}
+      </div>
       <Suspense>
+        {permitting && conversationId && (
+          <PermissionsDialog conversationId={conversationId} onClose={() => setPermitting(false)} />
+        )}
         {explaining && <ConnectModelDialog onClose={() => setExplaining(false)} />}
         {deleting && conversationId && (
           <ConfirmDialog

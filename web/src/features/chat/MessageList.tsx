@@ -6,15 +6,16 @@ import type { RunData } from "@/api/frames";
 import type { Branch } from "@/api/messageList";
 import type { Waiting } from "@/api/outbox";
 import { useStreams } from "@/api/streamStore";
-import type { Approval, Decision, Message } from "@/api/types";
+import type { Approval, Message } from "@/api/types";
 import { cx } from "@/ui/cx";
 import { DownIcon } from "@/ui/icons";
 import { useDelayed } from "@/util/useDelayed";
-import { ApprovalCard } from "./ApprovalCard";
+import { ApprovalCard, type OnDecide } from "./ApprovalCard";
 import { MessageItem, WaitingMessage } from "./MessageItem";
 import { buildRows, type Row } from "./rows";
 import { StatusRow } from "./StatusRow";
 import { ToolCard } from "./ToolCard";
+import { type OnCallDecide, UnknownCard } from "./UnknownCard";
 import { useFollow } from "./useFollow";
 
 /** Rows from the top at which older messages are fetched. */
@@ -33,6 +34,7 @@ export default function MessageList({
   modelLabel,
   onRetry,
   onDecide,
+  onCallDecide,
   onExplainModel,
 }: {
   conversationId: string | null;
@@ -43,7 +45,8 @@ export default function MessageList({
   active: boolean;
   modelLabel: string | null;
   onRetry: (message: Message) => void;
-  onDecide: (approval: Approval, decision: Decision) => Promise<void>;
+  onDecide: OnDecide;
+  onCallDecide: OnCallDecide;
   onExplainModel: () => void;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -137,6 +140,9 @@ export default function MessageList({
                   )}
                   {row.kind === "tool" && <ToolCard call={row.call} result={row.result} />}
                   {row.kind === "approval" && <ApprovalCard approval={row.approval} onDecide={onDecide} />}
+                  {row.kind === "unknown" && (
+                    <UnknownCard call={row.call} result={row.result} busy={active} onDecide={onCallDecide} />
+                  )}
                   {row.kind === "waiting" && <WaitingMessage entry={row.entry} late={late || offline} />}
                   {row.kind === "omitted" && <Omitted />}
                   {row.kind === "status" && (
@@ -183,7 +189,9 @@ function estimate(row: Row | undefined): number {
     case "tool":
       return 42;
     case "approval":
-      return 200;
+      return 250;
+    case "unknown":
+      return 320;
     default:
       return 32;
   }

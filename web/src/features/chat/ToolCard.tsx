@@ -1,10 +1,16 @@
 import { useState } from "react";
 import { useActivity } from "@/api/activityStore";
-import type { Message, ToolState } from "@/api/types";
+import type { CallDecision, Message, ToolState } from "@/api/types";
 import { CopyButton } from "@/ui/CopyButton";
 import { cx } from "@/ui/cx";
 import { ChevronIcon, ToolIcon } from "@/ui/icons";
 import { describeCall, parsed, toolName } from "./toolWords";
+
+const SAID: Record<CallDecision, string> = {
+  happened: "Nobody could tell whether this happened. You said that it did.",
+  did_not_happen: "Nobody could tell whether this happened. You said that it did not.",
+  retry: "Nobody knows whether this happened. You had it made once more, further down.",
+};
 
 /** One call of a tool with its result, as a line that opens. */
 export function ToolCard({ call, result }: { call: Message | null; result: Message | null }) {
@@ -15,7 +21,7 @@ export function ToolCard({ call, result }: { call: Message | null; result: Messa
   const state = settled(result, live ?? data?.state) ?? live ?? data?.state ?? "running";
   const name = call?.tool_name ?? result?.tool_name ?? "tool";
   const args = data?.arguments ?? call?.content;
-  const { text, subject } = describeCall(name, state, args, result?.content);
+  const { text, subject } = describeCall(name, state, args, result?.content, data?.decision);
   const busy = state === "running" || state === "intended";
 
   return (
@@ -45,9 +51,11 @@ export function ToolCard({ call, result }: { call: Message | null; result: Messa
       </button>
       {open && (
         <div className="animate-appear space-y-3 px-3 pt-1 pb-3">
-          {state === "unknown" && (
-            <p className="text-warning">
-              The server stopped during this call. It may or may not have taken effect; it was not repeated.
+          {data?.decision && <p className="text-muted">{SAID[data.decision]}</p>}
+          {data?.retry_of && <p className="text-muted">Made once more, because you asked for it.</p>}
+          {data?.permitted && (
+            <p className="text-muted">
+              Made without asking: you allow this tool always in this conversation.
             </p>
           )}
           <Part label="Arguments" text={pretty(args)} />

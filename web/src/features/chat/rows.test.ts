@@ -83,8 +83,10 @@ describe("rows", () => {
       conversation_id: "c1",
       tool_name: "send_mail",
       arguments: {},
+      target: null,
       arguments_hash: "h",
       decision: null,
+      scope: null,
       created_at: "",
       decided_at: null,
     });
@@ -97,6 +99,16 @@ describe("rows", () => {
       "approval ask-c",
       "status status",
     ]);
+  });
+
+  it("show a call of unknown outcome as a card until somebody has said what became of it", () => {
+    const unknown = { ...result(4, "a"), tool_success: "unknown" as const };
+    const asked = call(3, "a");
+    expect(kinds(build([question, asked, unknown]))).toEqual(["message m1", "unknown m3"]);
+    for (const decision of ["retry", "happened"] as const) {
+      const decided = { ...asked, additional_data: { ...asked.additional_data, decision } };
+      expect(kinds(build([question, decided, unknown]))).toEqual(["message m1", "tool m3"]);
+    }
   });
 
   it("show a waiting message once, under one key before and after it is stored", () => {

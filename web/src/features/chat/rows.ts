@@ -5,6 +5,7 @@ export type Row =
   | { kind: "message"; key: string; message: Message; endsTurn: boolean }
   | { kind: "tool"; key: string; call: Message | null; result: Message | null }
   | { kind: "approval"; key: string; approval: Approval }
+  | { kind: "unknown"; key: string; call: Message; result: Message }
   | { kind: "waiting"; key: string; entry: Waiting }
   | { kind: "omitted"; key: string }
   | { kind: "status"; key: string };
@@ -57,7 +58,11 @@ export function buildRows(
       const approval = callId && !result ? asking.get(callId) : undefined;
       if (callId) asking.delete(callId);
       if (approval) rows.push(ask(approval));
-      else rows.push({ kind: "tool", key: `m${message.id}`, call: message, result });
+      else if (result?.tool_success === "unknown" && !message.additional_data?.decision) {
+        rows.push({ kind: "unknown", key: `m${message.id}`, call: message, result });
+      } else {
+        rows.push({ kind: "tool", key: `m${message.id}`, call: message, result });
+      }
     } else if (message.message_type === "tool_result") {
       if (!callId || !calls.has(callId)) {
         rows.push({ kind: "tool", key: `m${message.id}`, call: null, result: message });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ToolState } from "@/api/types";
+import type { CallDecision, ToolState } from "@/api/types";
 import { describeCall, doing, order } from "./toolWords";
 
 const line = (name: string, state: ToolState, args: unknown, result?: unknown) => {
@@ -25,6 +25,14 @@ describe("what a call of a tool is called", () => {
     ["todo_add", "running", "not JSON", undefined, "Adding a todo…"],
   ])("%s, %s", (name, state, args, result, expected) => {
     expect(line(name, state, args, result)).toBe(expected);
+  });
+
+  it("after its user has said what became of it", () => {
+    const said = (decision: CallDecision) =>
+      describeCall("todo_add", "unknown", {}, undefined, decision).text;
+    expect(said("happened")).toBe("Added a todo, as you said");
+    expect(said("did_not_happen")).toBe("Adding a todo did not happen, as you said");
+    expect(said("retry")).toBe("Adding a todo, outcome unknown, made once more");
   });
 
   it("while only its name is known, and when it is asked for", () => {

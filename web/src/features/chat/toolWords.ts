@@ -1,4 +1,4 @@
-import type { ToolState } from "@/api/types";
+import type { CallDecision, ToolState } from "@/api/types";
 
 interface Words {
   /** As an order: “add a todo”. */
@@ -78,6 +78,7 @@ export function describeCall(
   state: ToolState,
   args: unknown,
   result?: unknown,
+  decision?: CallDecision,
 ): { text: string; subject: string } {
   const words = wordsFor(name, fields(args));
   const subject = words.subject?.(fields(args), fields(result));
@@ -89,8 +90,16 @@ export function describeCall(
     denied: `${words.doing} was not allowed`,
     unknown: `${words.doing}, outcome unknown`,
   };
+  const said: Record<CallDecision, string> = {
+    happened: `${words.done}, as you said`,
+    did_not_happen: `${words.doing} did not happen, as you said`,
+    retry: `${words.doing}, outcome unknown, made once more`,
+  };
   const told = typeof subject === "string" || typeof subject === "number";
-  return { text: texts[state], subject: told ? String(subject).slice(0, 120) : "" };
+  return {
+    text: decision ? said[decision] : texts[state],
+    subject: told ? String(subject).slice(0, 120) : "",
+  };
 }
 
 /** What the assistant is doing, of which only the tool's name is known. */
