@@ -5,7 +5,7 @@
 exec </dev/null
 
 ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build failpoints build
-  postgres model rust doc gen browser kill crash promises sabotage)
+  postgres model rust doc gen schema browser kill crash promises sabotage)
 wanted=("${@:-${ALL[@]}}")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-test.XXXXXX")
@@ -137,6 +137,7 @@ fi
 stage doc 20 cargo cargo test "${build[@]}" --doc || true
 
 stage gen 10 - scripts/gen-drift.sh || true
+stage schema 15 - scripts/schemathesis.sh || true
 stage browser 20 "playwright:$work/playwright.json" \
   env PLAYWRIGHT_JSON_OUTPUT_FILE="$work/playwright.json" scripts/browser.sh || true
 # chaos/: the promises against the real binary. What a stage of its own runs, `promises` leaves out.

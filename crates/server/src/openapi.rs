@@ -1,5 +1,7 @@
 //! The API's published form, made from the routes themselves.
 
+mod rules;
+
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -46,6 +48,7 @@ pub fn openapi() -> Value {
             }
         }
     }
+    rules::apply(&mut document);
     sorted(document)
 }
 

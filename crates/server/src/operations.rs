@@ -164,7 +164,7 @@ pub const OPERATIONS: &[Operation] = &[
         "/api/v1/chat/conversations",
         ("conversation", "create"),
         Account,
-        &[],
+        &[409, 410],
     ),
     op(
         "GET",
@@ -194,7 +194,7 @@ pub const OPERATIONS: &[Operation] = &[
         REGENERATE,
         ("message", "regenerate"),
         Account,
-        &[404, 409, 429],
+        &[404, 409, 410, 429],
     ),
     op(
         "GET",

@@ -962,7 +962,7 @@ export interface components {
         /** @description A user's message. Unknown members are ignored. */
         MessageCreate: {
             /** @description Not yet available: must be left out or `null`. */
-            agent_id?: string | null;
+            agent_id?: null;
             /**
              * Format: uuid
              * @description Makes the send safe to repeat.
@@ -977,7 +977,8 @@ export interface components {
             conversation_id?: string | null;
             /** @description `provider/model`; left out: the conversation's. */
             model?: string | null;
-            on_busy?: components["schemas"]["OnBusy"] | null;
+            /** @enum {unknown} */
+            on_busy?: "reject" | null;
             /**
              * Format: int64
              * @description Left out: the end of the active branch.
@@ -1794,7 +1795,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RefreshRequest"] | null;
+                "application/json": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
@@ -2291,7 +2292,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RefreshRequest"] | null;
+                "application/json": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
@@ -3082,14 +3083,14 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 1 to 128 visible ASCII characters */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ConversationCreate"] | null;
+                "application/json": components["schemas"]["ConversationCreate"];
             };
         };
         responses: {
@@ -3122,6 +3123,24 @@ export interface operations {
             };
             /** @description The body did not arrive in time */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses it; `code` says which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What this key made was deleted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3481,7 +3500,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 1 to 128 visible ASCII characters */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 conversation_id: string;
@@ -3491,7 +3510,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RegenerateRequest"] | null;
+                "application/json": components["schemas"]["RegenerateRequest"];
             };
         };
         responses: {
@@ -3542,6 +3561,15 @@ export interface operations {
             };
             /** @description A rule refuses it; `code` says which */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What this key made was deleted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3784,9 +3812,9 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 1 to 128 visible ASCII characters */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
                 /** @description `respond-async`: do not wait */
-                Prefer?: string | null;
+                Prefer?: string;
             };
             path?: never;
             cookie?: never;
@@ -3804,7 +3832,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SendResponse"];
-                    "text/event-stream": components["schemas"]["Frame"];
+                    "text/event-stream": {
+                        data: string;
+                        /** @description The frame's `type` */
+                        event: string;
+                        /** @description The frame's `cursor` */
+                        id?: string;
+                    };
                 };
             };
             /** @description Stored; the answer comes over the feed */
@@ -4049,7 +4083,7 @@ export interface operations {
                 after?: string;
             };
             header?: {
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path: {
                 run_id: string;
@@ -4064,7 +4098,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["Frame"];
+                    "text/event-stream": {
+                        data: string;
+                        /** @description The frame's `type` */
+                        event: string;
+                        /** @description The frame's `cursor` */
+                        id?: string;
+                    };
                 };
             };
             /** @description No valid login */
@@ -4123,7 +4163,7 @@ export interface operations {
                 watch?: string;
             };
             header?: {
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4136,7 +4176,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["Frame"];
+                    "text/event-stream": {
+                        data: string;
+                        /** @description The frame's `type` */
+                        event: string;
+                        /** @description The frame's `cursor` */
+                        id?: string;
+                    };
                 };
             };
             /** @description No valid login */

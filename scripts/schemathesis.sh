@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Requests made from the API's own document, by two users, against the real debug binary.
+#   schemathesis.sh                 50 examples per operation
+#   schemathesis.sh --minutes 60    goes on until then
+#   schemathesis.sh --seed N        repeats a run; anything else is handed on as well
+# SCHEMATHESIS_DATABASE_URL: a PostgreSQL database of its own instead of SQLite.
+. "$(dirname "$0")/lib.sh"
+
+minutes=
+if [ "${1:-}" = --minutes ]; then
+  minutes=$2
+  shift 2
+fi
+
+# Outside the clone: made once per version of the tool and of Python.
+requirements=$PWD/scripts/schemathesis/requirements.txt
+kept=$(python3 -c 'import hashlib, sys; print("%d.%d-%s" % (*sys.version_info[:2], hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:12]))' "$requirements")
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/rejoinder/schemathesis-$kept
+if [ ! -e "$venv/made" ]; then
+  say "Installing Schemathesis into $venv"
+  rm -rf "$venv"
+  # Debian keeps venv in a package of its own.
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null && on_debian_as_root; then
+    apt_install python3-venv
+  fi
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+  touch "$venv/made"
+fi
+
+for program in rejoinder scripted-model; do
+  [ -x "target/debug/$program" ] || cargo build -p rejoinder -p rejoinder-testkit --bin "$program"
+done
+
+reports=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-schema-reports.XXXXXX")
+trap 'rm -rf "$reports"' EXIT
+export SCHEMATHESIS_REPORTS=$reports
+
+attack() {
+  "$venv/bin/python" scripts/schemathesis/run.py --no-color --checks all --continue-on-failure "$@"
+}
+
+if [ -z "$minutes" ]; then
+  attack --max-examples 50 --phases examples,coverage,fuzzing,stateful "$@"
+else
+  # One run after the other, each with a seed of its own.
+  end=$((SECONDS + minutes * 60)) runs=0
+  while [ "$SECONDS" -lt "$end" ]; do
+    attack --max-examples 200 --phases examples,coverage,fuzzing,stateful "$@"
+    runs=$((runs + 1))
+  done
+  say "$runs runs in $minutes minutes"
+fi
