@@ -5,7 +5,7 @@
 exec </dev/null
 
 ALL=(tools format scripts clippy deny web-install web-lint web-unit web-build failpoints build
-  postgres model rust doc gen schema browser kill crash promises sabotage)
+  postgres model rust rust-pg doc gen schema browser kill crash promises sabotage)
 wanted=("${@:-${ALL[@]}}")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rejoinder-test.XXXXXX")
@@ -76,7 +76,7 @@ finish() {
 }
 
 # Whoever runs some stages only should not have to name the servers that they need.
-if { chosen rust || chosen kill || chosen crash || chosen promises || chosen sabotage; } && ! chosen postgres; then wanted+=(postgres); fi
+if { chosen rust || chosen rust-pg || chosen kill || chosen crash || chosen promises || chosen sabotage; } && ! chosen postgres; then wanted+=(postgres); fi
 
 if ! check_prerequisites; then
   failed=1
@@ -134,6 +134,17 @@ if have cargo-nextest; then
 else
   stage rust 30 cargo cargo test "${build[@]}" --no-fail-fast --lib --bins --test it || true
 fi
+# The tests of HTTP, sockets and faults again, their servers on PostgreSQL. The matrix of ownership
+# walks both databases by itself.
+export REJOINDER_TEST_DATABASE=postgres
+if have cargo-nextest; then
+  stage rust-pg 20 cargo cargo nextest run "${build[@]}" --no-fail-fast -E "kind(test) & \
+    (package(rejoinder-server) | (package(rejoinder-testkit) & test(/^(agent|approvals)::/))) \
+    - test(/^ownership::/)" || true
+else
+  stage rust-pg 20 cargo cargo test "${build[@]}" --no-fail-fast --test it || true
+fi
+unset REJOINDER_TEST_DATABASE
 stage doc 20 cargo cargo test "${build[@]}" --doc || true
 
 stage gen 10 - scripts/gen-drift.sh || true

@@ -72,15 +72,13 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// On SQLite in a folder that goes with the test.
+    /// On a database that goes with the test; which one, says [`TestDatabase::chosen`].
     pub async fn start() -> Self {
-        Self::with(TestDatabase::sqlite(), Options::default()).await
+        Self::start_with(Options::default()).await
     }
 
-    /// On a database of its own on the server of `REJOINDER_TEST_POSTGRES_URL`; `None` where there
-    /// is none.
-    pub async fn start_on_postgres() -> Option<Self> {
-        Some(Self::with(TestDatabase::postgres().await?, Options::default()).await)
+    pub async fn start_with(options: Options) -> Self {
+        Self::with(TestDatabase::chosen().await, options).await
     }
 
     pub async fn with(database: TestDatabase, options: Options) -> Self {

@@ -329,7 +329,7 @@ async fn a_run_that_is_stopped_while_it_asks_ends_with_a_denial() {
 #[tokio::test]
 async fn two_calls_are_asked_for_apart_and_wait_for_each_other() {
     let witness = Witness::start().await;
-    let app = start(TestDatabase::sqlite(), order(witness.url())).await;
+    let app = start(TestDatabase::chosen().await, order(witness.url())).await;
     let user = app.user().await;
     let content = r#"Two [[script: tool=order args={"sku":"A"} tool=calculator
         args={"expression":"6*7"} tool=order args={"sku":"B"} tokens=1]]"#;
@@ -519,7 +519,7 @@ async fn p5_what_is_known_is_said_and_no_more() {
             timeout: Duration::from_millis(500),
             ..allowed(witness.url())
         };
-        let app = start(TestDatabase::sqlite(), tool).await;
+        let app = start(TestDatabase::chosen().await, tool).await;
         let user = app.user().await;
         for (behaviour, state, words) in &cases {
             let before = witness.entries().len();
@@ -554,7 +554,7 @@ async fn a_call_that_never_left_has_failed() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let tool = allowed(&format!("http://{address}"));
-    let app = start(TestDatabase::sqlite(), tool).await;
+    let app = start(TestDatabase::chosen().await, tool).await;
     let user = app.user().await;
     let sent = ask(&user, ORDER).await;
     let messages = user.messages(text(&sent, "conversation_id")).await;
@@ -569,7 +569,7 @@ async fn a_call_that_never_left_has_failed() {
 #[tokio::test]
 async fn wrong_arguments_go_back_to_the_model_and_nowhere_else() {
     let witness = Witness::start().await;
-    let app = start(TestDatabase::sqlite(), allowed(witness.url())).await;
+    let app = start(TestDatabase::chosen().await, allowed(witness.url())).await;
     let user = app.user().await;
     for (arguments, word) in [
         (json!({"sku": ""}), "/sku"),
@@ -604,7 +604,7 @@ async fn a_tool_that_is_denied_is_neither_offered_nor_made() {
         policy: ToolPolicy::Deny,
         ..order(witness.url())
     };
-    let app = start(TestDatabase::sqlite(), tool).await;
+    let app = start(TestDatabase::chosen().await, tool).await;
     let user = app.user().await;
     let sent = ask(&user, ORDER).await;
     assert_eq!(sent["ai_message"]["status"], "complete");
@@ -618,7 +618,7 @@ async fn a_tool_that_is_denied_is_neither_offered_nor_made() {
 #[tokio::test]
 async fn nobody_is_asked_about_a_call_that_its_tool_would_refuse() {
     let witness = Witness::start().await;
-    let app = start(TestDatabase::sqlite(), order(witness.url())).await;
+    let app = start(TestDatabase::chosen().await, order(witness.url())).await;
     let user = app.user().await;
     let sent = ask(
         &user,

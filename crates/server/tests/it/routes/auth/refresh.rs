@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::app::Options;
 use testkit::client::Answer;
-use testkit::{Client, FakeClock, TestApp, TestDatabase};
+use testkit::{Client, FakeClock, TestApp};
 
 use crate::support::{answer, raw};
 
@@ -32,7 +32,7 @@ async fn a_refresh_token_is_replaced_and_its_predecessor_forgiven_once() {
         clock: Arc::new(clock.clone()),
         ..Options::default()
     };
-    let app = TestApp::with(TestDatabase::sqlite(), options).await;
+    let app = TestApp::start_with(options).await;
     let (client, first) = login(&app).await;
     let second = token(&refresh(&client, &first).await.expect(200));
     // A race, a lost reply: the same successor.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::app::Options;
-use testkit::{Client, TestApp, TestDatabase, Transcript, scripted_text};
+use testkit::{Client, TestApp, Transcript, scripted_text};
 
 use crate::support::{answer, begin, raw, uuid};
 
@@ -111,7 +111,7 @@ async fn a_long_answer_is_still_going_when_the_waiting_ends() {
         send_wait: Duration::from_millis(300),
         ..Options::default()
     };
-    let app = TestApp::with(TestDatabase::sqlite(), options).await;
+    let app = TestApp::start_with(options).await;
     let user = app.user().await;
     let body = json!({ "content": "Long [[script: tokens=9 gate=hold@4]]" });
     let sent = user.send(body).await.expect(200);
@@ -323,7 +323,7 @@ async fn sending_has_a_rate() {
         send_rate_per_minute: 2,
         ..Options::default()
     };
-    let app = TestApp::with(TestDatabase::sqlite(), options).await;
+    let app = TestApp::start_with(options).await;
     let user = app.user().await;
     let body = json!({ "content": "Hi [[script: tokens=1]]" });
     user.send(body.clone()).await.expect(200);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use testkit::app::Options;
-use testkit::{Client, FakeClock, Incoming, Socket, TestApp, TestDatabase};
+use testkit::{Client, FakeClock, Incoming, Socket, TestApp};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -159,7 +159,7 @@ async fn an_expiring_login_is_announced_and_renewed_in_band() {
         clock: Arc::new(clock.clone()),
         ..Options::default()
     };
-    let app = TestApp::with(TestDatabase::sqlite(), options).await;
+    let app = TestApp::start_with(options).await;
     let user = app.user().await;
     let login = user.login("user0@example.org").await;
     let mut socket = user.socket(None, &[]).await;

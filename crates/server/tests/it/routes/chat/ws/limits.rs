@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use futures::{SinkExt, StreamExt};
 use serde_json::json;
 use testkit::{Incoming, TestApp};
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -85,17 +88,14 @@ async fn bytes_and_floods_of_pings_close_the_socket() {
     assert_eq!(u16::from(closed.unwrap().code), 1003);
 
     let (mut flood, _) = connect_async(&url).await.unwrap();
-    let mut ended = false;
     for _ in 0..2_000 {
         if flood.send(Message::Ping(Default::default())).await.is_err() {
-            ended = true;
             break;
         }
     }
-    while let Some(Ok(message)) = flood.next().await {
-        ended |= message.is_close();
-    }
-    assert!(ended);
+    // The close frame may be lost behind pings that nobody reads any more.
+    let closed = async { while let Some(Ok(_)) = flood.next().await {} };
+    timeout(Duration::from_secs(20), closed).await.unwrap();
 }
 
 #[tokio::test]
