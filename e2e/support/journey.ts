@@ -3,6 +3,7 @@ import { Api } from "./api.ts";
 import { Model } from "./model.ts";
 import { Proxy } from "./proxy.ts";
 import { Server } from "./server.ts";
+import { Witness } from "./witness.ts";
 
 export const ADMIN = {
   name: "Ada Lovelace",
@@ -14,6 +15,10 @@ export const ADMIN = {
 interface Journey {
   model: Model;
   cable: Proxy;
+  /** Stands behind the tools that a journey configures. */
+  witness: Witness;
+  /** The text of the server's `rejoinder.toml`. */
+  config: string;
   server: Server;
   /** The page, with the admin's account made and signed in. */
   chat: Page;
@@ -31,8 +36,14 @@ export const test = base.extend<Journey>({
     await use(cable);
     await cable.stop();
   },
-  server: async ({ model, cable }, use, info) => {
-    const server = new Server({ model: model.baseUrl, publicUrl: cable.url });
+  witness: async ({}, use) => {
+    const witness = await Witness.start();
+    await use(witness);
+    await witness.stop();
+  },
+  config: "",
+  server: async ({ model, cable, config }, use, info) => {
+    const server = new Server({ model: model.baseUrl, publicUrl: cable.url, config });
     await server.start();
     cable.target = server.port;
     await use(server);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
@@ -8,6 +8,8 @@ export interface Options {
   /** Base URL of an OpenAI-compatible endpoint; without it the built-in model answers. */
   model?: string;
   publicUrl?: string;
+  /** The text of `rejoinder.toml`. */
+  config?: string;
   args?: string[];
 }
 
@@ -30,7 +32,9 @@ export class Server {
   private child?: Child;
   private listen = "127.0.0.1:0";
 
-  constructor(private readonly options: Options = {}) {}
+  constructor(private readonly options: Options = {}) {
+    if (options.config) writeFileSync(join(this.dataDir, "rejoinder.toml"), options.config);
+  }
 
   /** Starts it; after a kill, on the same port and the same data. */
   async start(): Promise<void> {

@@ -1,28 +1,9 @@
-import type { Page } from "@playwright/test";
-import axe, { type AxeResults } from "axe-core";
+import { expectAccessible, expectNoSidewaysScroll } from "../support/accessible.ts";
 import { expect, expectAnswer, message, register, send, test } from "../support/journey.ts";
 import { scriptedText } from "../support/model.ts";
 
 // Half faded in, words have half their contrast, and a block may begin to fade in at any moment.
 test.use({ contextOptions: { reducedMotion: "reduce" } });
-
-/** Fails with the rule and the element of every serious or critical violation. */
-async function expectAccessible(page: Page): Promise<void> {
-  // Evaluated by the debugger: the page's policy allows no foreign script.
-  await page.evaluate(axe.source);
-  const results: AxeResults = await page.evaluate("axe.run()");
-  const grave = results.violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  expect(grave).toEqual([]);
-}
-
-async function expectNoSidewaysScroll(page: Page): Promise<void> {
-  const beyond = await page.evaluate(
-    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-  );
-  expect(beyond).toBeLessThanOrEqual(0);
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(colorScheme, () => {

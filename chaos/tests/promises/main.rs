@@ -15,7 +15,9 @@ mod p1_p2_p4_kills;
 mod p2_same_key;
 mod p3_seen;
 mod p4_matrix;
+mod p5_retry;
 mod p5_witnessed;
+mod p5b_todos;
 mod p6_at_once;
 mod tidy;
 
