@@ -1,11 +1,12 @@
 //! Signals, health, sweeping: what goes on beside the work.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::Clock;
 use domain::store::{Health, Maintenance};
+use domain::{Clock, StoreError, StoreResult};
 use metrics_exporter_prometheus::PrometheusHandle;
 use store::SqlStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// `EX_IOERR`: the outcome of a write is unknown for good.
-pub const EXIT_BROKEN_STORE: i32 = 74;
+const EXIT_BROKEN_STORE: u8 = 74;
 /// Left at once, on the operator's second word.
 const EXIT_SECOND_SIGNAL: i32 = 130;
 /// Open requests get this long to hear of it.
@@ -90,10 +91,32 @@ pub async fn watch_health(store: Arc<SqlStore>) {
                     BROKEN_GRACE.as_secs()
                 );
                 sleep(BROKEN_GRACE).await;
-                std::process::exit(EXIT_BROKEN_STORE);
+                std::process::exit(EXIT_BROKEN_STORE.into());
             }
         }
     }
+}
+
+/// The last word of a server whose work has ended. Nothing acknowledged is lost in any case.
+pub fn closed(outcome: StoreResult<()>) -> Result<ExitCode> {
+    match outcome {
+        Ok(()) => tracing::info!("stopped"),
+        // Not an error of this stop: a supervisor that starts us again would change nothing.
+        Err(StoreError::NotWritable(reason)) => tracing::warn!(
+            reason,
+            "stopped, but the database can't be written and so does not say that the stop was \
+             clean: if the machine restarts too, open pages load everything again"
+        ),
+        Err(StoreError::Unknown(reason)) => {
+            tracing::error!(
+                reason,
+                "stopped, but the disk failed. Check it, then start again: nothing acknowledged is lost"
+            );
+            return Ok(ExitCode::from(EXIT_BROKEN_STORE));
+        }
+        Err(other) => return Err(other.into()),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Removes what is past its time.

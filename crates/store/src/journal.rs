@@ -25,6 +25,8 @@ use crate::feed;
 use crate::runs::deltas::{self, DeltaJob};
 use crate::tx::{Conn, Events, Tx};
 
+pub(crate) mod checkpoint;
+
 /// How often another process's commits are looked for, and deleted bytes scrubbed from the WAL.
 const IDLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -119,6 +121,8 @@ impl Journal {
             synchronous: None,
             data_version: None,
             scrub: false,
+            unlooked: 0,
+            complained: false,
         };
         tracker.spawn(task.work());
         Self { queue }
@@ -200,6 +204,10 @@ struct Task {
     synchronous: Option<Synchronous>,
     data_version: Option<i64>,
     scrub: bool,
+    /// Batches since the length of the log was looked at.
+    unlooked: u32,
+    /// It was said that the log can't be written back.
+    complained: bool,
 }
 
 #[derive(Default)]
@@ -241,6 +249,7 @@ impl Task {
                 }
             }
             self.commit(batch).await;
+            self.write_back_some().await;
             if !checkpoints.is_empty() {
                 let done = self.truncate_wal().await;
                 self.scrub &= !done;
@@ -266,8 +275,15 @@ impl Task {
                 }
                 self.commit(rest).await;
                 self.truncate_wal().await;
-                let result = match self.tx.conn {
-                    Conn::Writer(conn) => conn.close().await.map_err(|e| error::from_sqlite(&e)),
+                let result = match (self.health.get(), self.tx.conn) {
+                    // Not closed, which would try once more and call that success.
+                    (Health::Broken(why), conn) => {
+                        std::mem::forget(conn);
+                        Err(StoreError::Unknown(why))
+                    }
+                    (_, Conn::Writer(conn)) => {
+                        conn.close().await.map_err(|e| error::from_sqlite(&e))
+                    }
                     _ => Ok(()),
                 };
                 let _ = reply.send(result);
@@ -463,25 +479,6 @@ impl Task {
                 }
             }
             Err(error) => tracing::warn!(%error, "data_version can't be read"),
-        }
-    }
-
-    /// Writes the WAL back and cuts it to nothing. Readers may hold it open for a moment: not
-    /// waited for, because every write would wait with us.
-    async fn truncate_wal(&mut self) -> bool {
-        let result = async {
-            self.plain("PRAGMA busy_timeout = 50").await?;
-            let busy = self.number("PRAGMA wal_checkpoint(TRUNCATE)").await;
-            self.plain("PRAGMA busy_timeout = 5000").await?;
-            busy
-        }
-        .await;
-        match result {
-            Ok(busy) => busy == 0,
-            Err(error) => {
-                tracing::warn!(%error, "the write-ahead log can't be written back");
-                false
-            }
         }
     }
 }

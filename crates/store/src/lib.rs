@@ -16,6 +16,7 @@ mod calls;
 mod conversation_store;
 mod conversations;
 mod db;
+mod durability;
 mod error;
 mod feed;
 mod journal;
@@ -26,6 +27,7 @@ mod messages;
 mod open;
 mod permissions;
 mod postgres_deltas;
+mod pragmas;
 mod runs;
 mod sessions;
 mod sql;
@@ -59,6 +61,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         branch::STATEMENTS,
         calls::STATEMENTS,
         conversations::STATEMENTS,
+        durability::STATEMENTS,
         feed::STATEMENTS,
         keys::STATEMENTS,
         maintenance::STATEMENTS,

@@ -11,15 +11,17 @@ use futures::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
 use tokio_util::task::TaskTracker;
 
 use crate::SqlStore;
 use crate::db::{Db, HealthCell, Shared};
-use crate::journal::Journal;
+use crate::durability;
+use crate::journal::{Journal, checkpoint};
 use crate::lock::create_private_dir;
 use crate::postgres_deltas::DeltaTask;
+use crate::pragmas;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
@@ -28,7 +30,6 @@ use crate::value::args;
 const SQLITE_NEEDED: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
-const WAL_KEPT_BYTES: &str = "67108864";
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -75,6 +76,8 @@ pub enum OpenError {
          start that version, or restore a backup from before the upgrade"
     )]
     Newer(i64),
+    #[error("SQLite does not do what was asked of it: {0}")]
+    Setting(String),
     #[error("the database can't be upgraded: {0}")]
     Migration(String),
     #[error("the database can't be opened: {0}")]
@@ -116,22 +119,9 @@ pub(crate) fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
     Err(OpenError::Url(url.to_owned()))
 }
 
-fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true)
-        .pragma("journal_size_limit", WAL_KEPT_BYTES)
-        .pragma("secure_delete", "ON")
-        .statement_cache_capacity(256)
-        .disable_statement_logging()
-}
-
 async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     private_file(options.get_filename())?;
-    let mut writer = sqlite_options(options)
+    let mut writer = pragmas::ask(options)
         .optimize_on_close(true, 400)
         .connect()
         .await
@@ -147,6 +137,7 @@ async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection
     if (part(), part(), part()) < SQLITE_NEEDED {
         return Err(OpenError::SqliteVersion(version));
     }
+    pragmas::check(&mut writer).await?;
     Ok(writer)
 }
 
@@ -175,13 +166,22 @@ fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(sqlite_options(options).pragma("query_only", "ON"))
+        .connect_lazy_with(pragmas::ask(options).pragma("query_only", "ON"))
 }
 
 async fn postgres_pool(options: PgConnectOptions) -> Result<PgPool, OpenError> {
     PoolOptions::<Postgres>::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(|conn, _| {
+            async move {
+                sqlx::query(durability::COMMITS_WAIT)
+                    .execute(conn)
+                    .await
+                    .map(|_| ())
+            }
+            .boxed()
+        })
         // sqlx 0.9.0 leaks the transaction of a cancelled begin() into the pool.
         .after_release(|conn, _| {
             async move {
@@ -252,6 +252,9 @@ impl SqlStore {
                     .run(&mut writer)
                     .await
                     .map_err(migration)?;
+                if options.serving {
+                    checkpoint::before_serving(&mut writer).await?;
+                }
                 let journal = Journal::start(writer, bus, health.clone(), &tracker);
                 Db::Sqlite {
                     journal,

@@ -96,6 +96,8 @@ async fn database(config: &Config) -> Result<String> {
         let schema = store::schema_version();
         let damage = base.store.check_integrity().await?;
         anyhow::ensure!(damage.is_empty(), "it is damaged: {}", damage.join("; "));
+        let weakened = base.store.weakened().await?;
+        anyhow::ensure!(weakened.is_empty(), "{}", weakened.join("; "));
         match base.store.probe().await {
             Health::Ready => Ok(format!("{version}, schema {schema}, sound and writable")),
             Health::NotWritable(reason) | Health::Broken(reason) => {

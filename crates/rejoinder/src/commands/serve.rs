@@ -41,6 +41,9 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let listener = bind(config.listen).await?;
     let listen = listener.local_addr()?;
     let base = wiring::base(&config, true).await?;
+    for weakness in base.store.weakened().await? {
+        tracing::warn!("{weakness}");
+    }
     let (handle, scheduler) = wiring::agent(&base, Arc::clone(&models.catalog), &config)?;
 
     let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
@@ -133,9 +136,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     beside.close();
     beside.wait().await;
     models.shutdown();
-    base.store.close().await?;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    lifecycle::closed(base.store.close().await)
 }
 
 /// A server that was just killed lets go of its lock a moment after its death.

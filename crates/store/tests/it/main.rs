@@ -11,6 +11,7 @@ mod cancel;
 mod conversations;
 mod deletion;
 mod deltas;
+mod durability;
 mod feed;
 mod journal;
 mod keys;
