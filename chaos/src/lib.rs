@@ -9,6 +9,7 @@
 
 pub mod crash;
 pub mod database;
+pub mod disk;
 pub mod kill;
 pub mod programs;
 pub mod scene;

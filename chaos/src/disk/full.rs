@@ -1,0 +1,113 @@
+//! A disk that is full from one moment to another.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testkit::strace::Attached;
+use testkit::{Fault, Strace, Which};
+
+/// How it is done: always by system calls that fail, and with a real file system of its own where one
+/// may be mounted.
+pub enum Disk {
+    Traced {
+        strace: Strace,
+        attached: Option<Box<Attached>>,
+    },
+    Mounted(Mounted),
+}
+
+impl Disk {
+    #[must_use]
+    pub fn traced(data_dir: &Path, output: &Path) -> Self {
+        let fault = |call| Fault {
+            call,
+            error: "ENOSPC",
+            which: Which::All,
+        };
+        let strace = Strace::new(output)
+            .calls("pwrite64")
+            .database(data_dir)
+            .fault(fault("pwrite64"));
+        Self::Traced {
+            strace,
+            attached: None,
+        }
+    }
+
+    /// From now on nothing can be stored. `pid` is the server's.
+    pub async fn fill(&mut self, pid: u32) {
+        match self {
+            Self::Traced { strace, attached } => {
+                *attached = Some(Box::new(strace.attach(pid).await))
+            }
+            Self::Mounted(mounted) => mounted.fill(),
+        }
+    }
+
+    /// There is space again.
+    pub async fn free(&mut self) {
+        match self {
+            Self::Traced { attached, .. } => {
+                let trace = attached.take().expect("it is full").detach().await;
+                assert!(
+                    !trace.injected().is_empty(),
+                    "nothing was written meanwhile"
+                );
+            }
+            Self::Mounted(mounted) => mounted.free(),
+        }
+    }
+}
+
+/// A file system of a few megabytes in memory, unmounted at the end.
+pub struct Mounted {
+    pub folder: PathBuf,
+    /// Left free when it is full.
+    left: u64,
+}
+
+impl Mounted {
+    /// `None` where this user may not mount.
+    #[must_use]
+    pub fn new(folder: &Path, left: u64) -> Option<Self> {
+        std::fs::create_dir(folder).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs"])
+            .arg(folder)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then(|| Self {
+            folder: folder.to_owned(),
+            left,
+        })
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.folder.join("ballast")
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.ballast()).unwrap();
+        // Until the file system says no, and then a little less.
+        let mut size = 0;
+        for piece in [1 << 16, 1 << 12] {
+            let zeros = vec![0u8; piece];
+            while file.write_all(&zeros).is_ok() {
+                size += piece as u64;
+            }
+        }
+        file.set_len(size.saturating_sub(self.left)).unwrap();
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Also when a process that still dies has a file open in it.
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+    }
+}

@@ -1,0 +1,124 @@
+//! A disk that fails (P1c): every write, sync, cut and open of the database's files, the first, the
+//! second, the n-th, from the start of a server to its end.
+//!
+//! A full disk (`ENOSPC`) is known and passes: what could not be stored is refused, what is there can
+//! be read, and the server is well again by itself. A failing one (`EIO`, a failed fsync) is not
+//! known: the server says so and leaves. After both: what was acknowledged is there.
+
+pub mod full;
+pub mod site;
+pub mod trial;
+pub mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use testkit::Fault;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use site::Template;
+use trial::Report;
+
+/// Trials at a time: they wait more than they work.
+const AT_ONCE: usize = 6;
+
+/// A call, its error, and how many of the calls are tried where not all are: evenly spread.
+const SWEEPS: [(&str, &str, u32); 7] = [
+    ("pwrite64", "EIO", 14),
+    ("fsync", "EIO", 14),
+    ("ftruncate", "EIO", 6),
+    ("openat", "EIO", 6),
+    ("pwrite64", "ENOSPC", 14),
+    ("fsync", "ENOSPC", 6),
+    ("openat", "ENOSPC", 6),
+];
+
+/// All faults of [`SWEEPS`], or a sample of each. Prints what was tried.
+///
+/// # Panics
+/// When a promise was broken.
+pub async fn sweep(all: bool, seed: u64) {
+    let template = Arc::new(Template::make().await);
+    let counts: BTreeMap<&str, u32> =
+        trial::count(&template, &["pwrite64", "fsync", "ftruncate", "openat"])
+            .await
+            .into_iter()
+            .collect();
+    println!("calls of a day on the database: {counts:?}; seed {seed}");
+    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    let mut trials = JoinSet::new();
+    for fault in faults(&counts, all) {
+        let (template, seats) = (Arc::clone(&template), Arc::clone(&seats));
+        trials.spawn(async move {
+            let _seat = seats.acquire().await.unwrap();
+            trial::run(&template, fault, seed).await
+        });
+    }
+    let mut reports = Vec::new();
+    while let Some(report) = trials.join_next().await {
+        reports.push(report.unwrap());
+    }
+    reports.sort_by_key(|r| {
+        (
+            r.fault.call,
+            r.fault.error,
+            format!("{:>40?}", r.fault.which),
+        )
+    });
+    judge(&reports);
+}
+
+fn faults(counts: &BTreeMap<&str, u32>, all: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (call, error, sample) in SWEEPS {
+        let count = counts[call];
+        let tried = if all { count } else { sample.min(count) };
+        // The first and the last are always among them.
+        let nth = |k: u32| 1 + k * (count - 1) / (tried - 1).max(1);
+        faults.extend((0..tried).map(|k| trial::fault(call, error, nth(k))));
+    }
+    faults
+}
+
+fn judge(reports: &[Report]) {
+    let mut broken = Vec::new();
+    let mut summary = BTreeMap::<String, usize>::new();
+    let (mut acknowledged, mut sent, mut reads) = (0, 0, 0);
+    for report in reports {
+        println!("{report}");
+        broken.extend(
+            report
+                .broken
+                .iter()
+                .map(|b| format!("{:?}: {b}", report.fault)),
+        );
+        let Fault { call, error, .. } = report.fault;
+        let reached = if report.struck.is_empty() {
+            "not reached".to_owned()
+        } else {
+            format!("{:?}", report.ended)
+        };
+        *summary
+            .entry(format!("{error} in {call}, {reached}"))
+            .or_default() += 1;
+        let told = |s: &&work::Sent| s.told == work::Told::Acknowledged;
+        acknowledged += report.log.sent.iter().filter(told).count();
+        sent += report.log.sent.len();
+        reads += report.log.reads;
+    }
+    for (what, count) in &summary {
+        println!("{count:4} × {what}");
+    }
+    println!(
+        "P1c: {} faults; {acknowledged} of {sent} messages acknowledged, all of them there \
+         afterwards with whole answers; {reads} reads while not ready",
+        reports.len()
+    );
+    assert!(
+        broken.is_empty(),
+        "{} broken:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
+}
