@@ -12,6 +12,7 @@ use domain::{
     Wake,
 };
 use futures::FutureExt;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub struct Scheduler {
     alone: bool,
     active: HashMap<RunId, Active>,
     drivers: JoinSet<Driven>,
+    /// A driver has ended its run: the conversation may hold another.
+    ended: Arc<Notify>,
     /// Runs without a driver that could not be ended; tried again with each renewal.
     broken: Vec<Fence>,
 }
@@ -56,6 +59,7 @@ impl Scheduler {
             alone,
             active: HashMap::new(),
             drivers: JoinSet::new(),
+            ended: Arc::default(),
             broken: Vec::new(),
         }
     }
@@ -76,6 +80,7 @@ impl Scheduler {
                 wake = signals.wake() => self.on_wake(wake).await,
                 _ = renew.tick() => self.renew().await,
                 _ = look.tick() => self.claim(false).await,
+                () = self.ended.notified() => self.claim(false).await,
                 Some(driven) = self.drivers.join_next(), if !self.drivers.is_empty() => {
                     self.on_driven(driven.ok()).await;
                 }
@@ -130,7 +135,10 @@ impl Scheduler {
             run_id: run.run_id,
             fence: run.fence,
         };
-        let stop = Stop::default();
+        let stop = Stop {
+            ended: Arc::clone(&self.ended),
+            ..Stop::default()
+        };
         let active = Active {
             fence: run.fence,
             stop: stop.clone(),

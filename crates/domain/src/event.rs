@@ -116,6 +116,10 @@ pub enum EventBody {
     Message {
         message_id: MessageId,
     },
+    /// A message that waited in the queue was removed.
+    MessageDeleted {
+        message_id: MessageId,
+    },
     Delta(Delta),
     Run {
         run_id: RunId,
@@ -151,6 +155,7 @@ impl EventBody {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Message { .. } => "message",
+            Self::MessageDeleted { .. } => "message_deleted",
             Self::Delta(_) => "delta",
             Self::Run { .. } => "run",
             Self::Tool { .. } => "tool",

@@ -32,7 +32,7 @@ pub use ids::{
 pub use ledger::{Call, CallDecision, CallState, LedgerEntry, ToolClass, ToolPolicy};
 pub use message::{Message, MessageStatus, MessageType, Role, ToolSuccess};
 pub use problem::RunError;
-pub use run::{Fence, Run, RunState, Usage};
+pub use run::{Fence, OnBusy, Run, RunState, Usage};
 pub use session::{Rotation, Session};
 pub use step::{FinishReason, Step, StepKind, ToolCall};
 pub use store::Store;

@@ -29,6 +29,9 @@ pub const MAX_ATTEMPTS: i64 = 5;
 /// Runs that one node drives at a time; more wait as `queued`.
 pub const RUNS_PER_NODE: usize = 1_024;
 
+/// Runs that wait behind the active one of a conversation; a message beyond them is refused.
+pub const QUEUED_PER_CONVERSATION: usize = 20;
+
 /// Model calls and tool rounds of one run.
 pub const RUN_STEPS: i64 = 16;
 /// Tool calls of one model answer; more are answered with an error and not executed.

@@ -59,6 +59,14 @@ text_enum! {
     ToolSuccess { True => "true", False => "false", Unknown => "unknown" }
 }
 
+impl Message {
+    /// A user's message that waits behind another run: it has no place in the tree yet.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.role == Role::User && self.status == MessageStatus::Queued
+    }
+}
+
 impl MessageStatus {
     /// Will change by itself.
     #[must_use]
@@ -118,6 +126,8 @@ pub enum Window {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessagePage {
+    /// Of the active branch; where the window is the latest one, the messages that wait in the
+    /// queue follow, whatever the limit.
     pub messages: Vec<Message>,
     pub has_before: bool,
     pub has_after: bool,

@@ -47,6 +47,18 @@ impl RunState {
     }
 }
 
+/// What becomes of a message whose conversation has an active run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum OnBusy {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// Its run waits behind those that are there.
+    Enqueue,
+    /// As `Enqueue`, and the active run ends now: `cancelled`, its message `interrupted`.
+    Interrupt,
+}
+
 /// Tokens as the provider counted them; zero where it said nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -80,6 +92,9 @@ pub struct Run {
     /// The newest `assistant_response` of this run: one per model call.
     pub ai_message_id: MessageId,
     pub state: RunState,
+    /// Behind another run of its conversation: `queued`, its message outside the tree, nobody
+    /// claims it. The end of the run before it takes it out of the queue.
+    pub waiting: bool,
     pub fence: i64,
     pub node_id: Option<NodeId>,
     /// Unclean take-overs since the last recorded step.

@@ -12,7 +12,7 @@
 //! | `intent_before_call` | a call leaves without a record that it does | the driver |
 //! | `bounded_queue` | frames for a reader that is slow pile up in memory | the socket |
 //! | `ownership` | a statement asks for the row only, not for its owner | every statement |
-//! | `one_active_run` | neither check nor unique index; runs are claimed side by side | `send`, claims |
+//! | `one_active_run` | neither check nor unique indexes; runs are claimed side by side | `send` |
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ use crate::user::{NewUser, UserPatch};
 use crate::{
     Approval, ApprovalId, CallId, Conversation, ConversationId, ConversationPatch, Cursor,
     Decision, Delta, Fence, FinishReason, LedgerEntry, Message, MessageId, MessageStatus, NodeId,
-    Rotation, Run, RunError, RunId, RunState, Scope, Session, SessionId, Step, StoreError,
+    OnBusy, Rotation, Run, RunError, RunId, RunState, Scope, Session, SessionId, Step, StoreError,
     StoreResult, Timestamp, Todo, TodoCommand, ToolCall, ToolClass, Usage, User, UserId,
 };
 
@@ -168,8 +168,9 @@ pub trait ConversationStore {
         user_id: UserId,
         id: ConversationId,
     ) -> StoreResult<Vec<RunId>>;
-    /// A part of the active branch, `limit` in 1..=200. A `Window` around a message that is not on
-    /// the active branch is `NotFound`.
+    /// A part of the active branch, `limit` in 1..=200, with the queue behind the latest window. A
+    /// `Window` around a message that is not on the active branch is `NotFound`; one that waits in
+    /// the queue counts as coming after the branch.
     async fn messages(
         &self,
         user_id: UserId,
@@ -197,8 +198,8 @@ pub trait ConversationStore {
         conversation_id: ConversationId,
         message_id: MessageId,
     ) -> StoreResult<Vec<Revision>>;
-    /// The message that is open (`queued`, `streaming`, `awaiting_approval`) in this conversation,
-    /// if any, and the feed position, read in one snapshot.
+    /// The answer that is open (`queued`, `streaming`, `awaiting_approval`) in this conversation, if
+    /// any, and the feed position, read in one snapshot. Not one that waits behind it.
     async fn open_message(
         &self,
         user_id: UserId,
@@ -226,8 +227,11 @@ pub struct SendMessage {
     /// `None`: a new conversation.
     pub conversation_id: Option<ConversationId>,
     /// `None`: the head of the active branch. A message of the same conversation otherwise; sending
-    /// to it makes a branch and moves the head.
+    /// to it makes a branch and moves the head. What waits in the queue can't be a parent yet
+    /// (conflict `parent_queued`).
     pub parent_id: Option<MessageId>,
+    /// Beside an active run.
+    pub on_busy: OnBusy,
     pub content: String,
     pub model: Option<String>,
     pub agent_id: Option<String>,
@@ -259,6 +263,8 @@ pub struct Sent {
     pub run: Run,
     /// The key was known: nothing was written.
     pub repeated: bool,
+    /// The run that this message ended ([`OnBusy::Interrupt`]): its driver is to be told.
+    pub interrupted: Option<RunId>,
 }
 
 /// Everything recorded about a run: what the machine is restored from.
@@ -338,8 +344,35 @@ pub struct Renewal {
 pub trait RunStore {
     /// Stores the message and its run (`queued`), with its first `assistant_response` (`queued`),
     /// in one transaction. Errors: `NotFound` (conversation or parent), `RunActive`, `KeyReused`,
-    /// `Gone`. Safe to repeat with a key. Events: `conversation`, both `message`s, `run`.
+    /// `Gone`, the conflicts `queue_full` and `parent_queued`. Safe to repeat with a key. Events:
+    /// `conversation`, both `message`s, `run`.
+    ///
+    /// Beside an active run, by `on_busy`: `RunActive`; or the run waits, its message `queued` and
+    /// outside the tree (events: `conversation`, the user's `message`); or the active run is ended
+    /// in the same transaction, under whoever drives it. The end of a run, however it comes about,
+    /// gives the first that waits its place: parent is the head of that moment, and from then on it
+    /// is like a message that was just sent.
     async fn send(&self, send: SendMessage) -> StoreResult<Sent>;
+    /// Changes the text of a message that waits in the queue. Conflict `not_queued` for every other
+    /// message of the user. Event: `message`.
+    async fn change_queued(
+        &self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        content: String,
+        now: Timestamp,
+    ) -> StoreResult<Message>;
+    /// Removes a message that waits in the queue, with its run; nothing of them remains, and its
+    /// key answers `Gone`. Conflict `not_queued`. Events: `run` cancelled, `message_deleted`,
+    /// `conversation`.
+    async fn remove_queued(
+        &self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        now: Timestamp,
+    ) -> StoreResult<()>;
     /// A new answer beside `message_id` (an `assistant_response`): a run for the user message that
     /// it answers. Errors and repeats as above.
     async fn regenerate(&self, again: Regenerate) -> StoreResult<Sent>;
@@ -348,7 +381,8 @@ pub trait RunStore {
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent>;
     /// Records that the user wants the run stopped. A run without an owner (`queued`,
     /// `awaiting_approval`, lease over) ends as `cancelled` at once; a running one is ended by its
-    /// driver. Answers the run as it is then; a terminal run unchanged.
+    /// driver. One that waits leaves the queue, its message `cancelled`, and the others stay.
+    /// Answers the run as it is then; a terminal run unchanged.
     async fn request_cancel(
         &self,
         user_id: UserId,
@@ -358,8 +392,8 @@ pub trait RunStore {
 
     /// Takes up to `max` runs that are `queued`, or `running` with a lease that is over; `recover`
     /// takes `running` ones of other nodes whatever their lease (single process, at boot). Fence + 1;
-    /// attempts + 1 where it was `running`. Skips conversations with another active run. First in,
-    /// first out. Event: `run` running.
+    /// attempts + 1 where it was `running`. Skips runs that wait behind another. First in, first
+    /// out. Event: `run` running.
     async fn claim(
         &self,
         node: NodeId,

@@ -15,7 +15,7 @@ use crate::extract::Check;
 use crate::limits::MODEL_CHARS;
 use crate::state::AppState;
 use crate::wire::approval::ApprovalDecision;
-use crate::wire::send::{MessageCreate, OnBusy};
+use crate::wire::send::MessageCreate;
 
 /// Checks a message before anything is asked of the store.
 pub(crate) fn prepare(
@@ -29,10 +29,6 @@ pub(crate) fn prepare(
     if let Some(id) = &message.client_message_id {
         let uuid = id.len() == 36 && Uuid::try_parse(id).is_ok();
         check.ensure(uuid, "/client_message_id", "This must be a UUID.");
-    }
-    if let Some(on_busy) = message.on_busy {
-        let available = on_busy == OnBusy::Reject;
-        check.ensure(available, "/on_busy", "Only `reject` is available yet.");
     }
     let no_agent = message.agent_id.is_none();
     check.ensure(
@@ -67,6 +63,7 @@ pub(crate) fn prepare(
         client_message_id: message.client_message_id,
         conversation_id,
         parent_id: message.parent_id.map(MessageId),
+        on_busy: message.on_busy.unwrap_or_default().into(),
         content: message.content,
         model: message.model,
         agent_id: None,
@@ -87,6 +84,7 @@ pub(crate) fn check_model(state: &AppState, check: &mut Check, model: Option<&st
 }
 
 /// What makes two sends the same. Lists have one spelling; other requests begin with their name.
+/// `on_busy` is no part of it: a message that is there already is the same, whatever it met.
 fn canonical(message: &MessageCreate, conversation: Option<ConversationId>) -> Value {
     json!([
         message.content,
@@ -116,6 +114,10 @@ pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent,
         if let Ok(sent) = &sent {
             if !sent.repeated {
                 failpoints::reached("after_message_commit");
+            }
+            // It has ended in the store; its driver learns of it now instead of with its next write.
+            if let Some(run_id) = sent.interrupted {
+                task.agent.cancelled(run_id);
             }
             task.agent.wake();
         }
@@ -151,6 +153,8 @@ pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Resu
         .request_cancel(user.id, run_id, state.now())
         .await?;
     state.agent.cancelled(run_id);
+    // Where nobody drove it, it has ended, and the next one of the queue may begin.
+    state.agent.wake();
     Ok(run)
 }
 
@@ -231,7 +235,7 @@ mod tests {
         };
         let plain = body_hash(&message(json!({ "content": "a" })), None);
         let same = message(json!({
-            "content": "a", "time_zone": "UTC", "conversation_id": null,
+            "content": "a", "time_zone": "UTC", "conversation_id": null, "on_busy": "enqueue",
             "client_message_id": "018f0000-0000-7000-8000-000000000000",
         }));
         assert_eq!(body_hash(&same, None), plain);

@@ -71,12 +71,24 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("not_found", "Unknown, deleted or somebody else's."),
     (
+        "not_queued",
+        "The message does not wait in the queue (any more), and can't be changed or removed.",
+    ),
+    (
         "not_writable",
         "Nothing can be stored now; nothing was. Reads go on.",
     ),
     (
         "outcome_unknown",
         "The write may or may not have happened. Repeat it with the same key.",
+    ),
+    (
+        "parent_queued",
+        "`parent_id` names a message that waits in the queue, or left it before its turn.",
+    ),
+    (
+        "queue_full",
+        "As many messages of this conversation wait as may.",
     ),
     (
         "rate_limited",

@@ -50,6 +50,7 @@ use Access::{Account, Admin, Operator, Public, Secret};
 
 const CONVERSATION: &str = "/api/v1/chat/conversations/{conversation_id}";
 const MESSAGES: &str = "/api/v1/chat/conversations/{conversation_id}/messages";
+const MESSAGE: &str = "/api/v1/chat/conversations/{conversation_id}/messages/{message_id}";
 const REVISIONS: &str =
     "/api/v1/chat/conversations/{conversation_id}/messages/{message_id}/revisions";
 const REGENERATE: &str =
@@ -188,6 +189,20 @@ pub const OPERATIONS: &[Operation] = &[
         &[404],
     ),
     op("GET", MESSAGES, ("message", "list"), Account, &[404, 422]),
+    op(
+        "PATCH",
+        MESSAGE,
+        ("message", "change"),
+        Account,
+        &[404, 409],
+    ),
+    op(
+        "DELETE",
+        MESSAGE,
+        ("message", "remove"),
+        Account,
+        &[404, 409],
+    ),
     op("GET", REVISIONS, ("message", "revisions"), Account, &[404]),
     op(
         "POST",

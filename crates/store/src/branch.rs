@@ -1,10 +1,14 @@
-//! Walks along a branch: pages of the active one, the history of a run.
+//! Walks along a branch: pages of the active one, the history of a run. The order is that of the
+//! walk, never of ids: a message that waited in the queue is older than those before it.
+
+use std::collections::HashMap;
 
 use domain::message::{MessagePage, Window};
 use domain::{ConversationId, Message, MessageId, StoreError, StoreResult, UserId};
 
 use crate::feed;
 use crate::messages::{self, owned};
+use crate::runs::queue;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
@@ -17,26 +21,27 @@ statements! {
          FROM conversation_messages m WHERE m.id = $1 AND $2 > 0 \
          UNION ALL SELECT m.id, m.parent_id, p.depth + 1 FROM path p \
          JOIN conversation_messages m ON m.id = p.parent_id WHERE p.depth < $2) \
-         SELECT id FROM path ORDER BY id"
+         SELECT id FROM path ORDER BY depth DESC"
     }
-    /// From the head down to a message: ids grow along a branch, so the walk ends at the message or
-    /// beside it. Answers the message itself and up to so many after it.
+    /// From the head up to a message, or to the root where it is not on the way. Answers where the
+    /// walk ended and up to so many after it.
     DOWN_TO {
-        "WITH RECURSIVE path (id, parent_id) AS (\
-         SELECT m.id, m.parent_id FROM conversation_messages m WHERE m.id = $1 \
-         UNION ALL SELECT m.id, m.parent_id FROM path p \
-         JOIN conversation_messages m ON m.id = p.parent_id WHERE p.id > $2) \
-         SELECT id FROM path WHERE id >= $2 ORDER BY id LIMIT $3"
+        "WITH RECURSIVE path (id, parent_id, depth) AS (\
+         SELECT m.id, m.parent_id, CAST(1 AS " either("INTEGER", "BIGINT") ") \
+         FROM conversation_messages m WHERE m.id = $1 \
+         UNION ALL SELECT m.id, m.parent_id, p.depth + 1 FROM path p \
+         JOIN conversation_messages m ON m.id = p.parent_id WHERE p.id <> $2) \
+         SELECT id FROM path ORDER BY depth DESC LIMIT $3"
     }
     /// The newest that fit into so many bytes together, the leaf in any case.
     HISTORY {
-        "WITH RECURSIVE path (id, parent_id, total) AS (\
-         SELECT m.id, m.parent_id, CAST(octet_length(m.content) AS " either("INTEGER", "BIGINT") ") \
-         FROM conversation_messages m WHERE m.id = $1 \
-         UNION ALL SELECT m.id, m.parent_id, p.total + octet_length(m.content) FROM path p \
-         JOIN conversation_messages m ON m.id = p.parent_id \
+        "WITH RECURSIVE path (id, parent_id, total, depth) AS (\
+         SELECT m.id, m.parent_id, CAST(octet_length(m.content) AS " either("INTEGER", "BIGINT") "), \
+         CAST(1 AS " either("INTEGER", "BIGINT") ") FROM conversation_messages m WHERE m.id = $1 \
+         UNION ALL SELECT m.id, m.parent_id, p.total + octet_length(m.content), p.depth + 1 \
+         FROM path p JOIN conversation_messages m ON m.id = p.parent_id \
          WHERE p.total + octet_length(m.content) <= $2) \
-         SELECT id FROM path ORDER BY id"
+         SELECT id FROM path ORDER BY depth DESC"
     }
     /// The nearest message of the user above.
     QUESTION_ABOVE {
@@ -94,6 +99,45 @@ fn first(mut ids: Vec<i64>, limit: i64) -> (Vec<i64>, bool) {
     (ids, more)
 }
 
+/// The last `limit` of the branch, and whether there are more.
+async fn newest(tx: &mut Tx, head: Option<MessageId>, limit: i64) -> StoreResult<(Vec<i64>, bool)> {
+    let found = match head {
+        Some(head) => upwards(tx, head, limit + 1).await?,
+        None => Vec::new(),
+    };
+    Ok(last(found, limit))
+}
+
+async fn around(
+    tx: &mut Tx,
+    head: Option<MessageId>,
+    target: MessageId,
+    limit: i64,
+) -> StoreResult<(Vec<i64>, bool, bool)> {
+    let after = behind(tx, head, target, limit).await?;
+    let mut before = upwards(tx, target, limit + 1).await?;
+    before.pop();
+    // Half behind it, the rest before it; what one side lacks goes to the other.
+    let room = limit - 1;
+    let lengths = (i64::try_from(before.len()), i64::try_from(after.len()));
+    let (before_len, after_len) = (lengths.0.unwrap_or(room), lengths.1.unwrap_or(room));
+    let n_before = before_len.min(room - after_len.min(room / 2));
+    let n_after = after_len.min(room - n_before);
+    let (mut ids, has_before) = last(before, n_before);
+    let (after, has_after) = first(after, n_after);
+    ids.push(target.0);
+    ids.extend(after);
+    Ok((ids, has_before, has_after))
+}
+
+/// The messages in the order of their ids here.
+async fn in_order(tx: &mut Tx, user_id: UserId, ids: Vec<i64>) -> StoreResult<Vec<Message>> {
+    let places: HashMap<i64, usize> = ids.iter().copied().zip(0..).collect();
+    let mut messages = messages::several(tx, user_id, ids).await?;
+    messages.sort_by_key(|message| places.get(&message.id.0).copied());
+    Ok(messages)
+}
+
 pub(crate) async fn page(
     tx: &mut Tx,
     user_id: UserId,
@@ -103,13 +147,23 @@ pub(crate) async fn page(
 ) -> StoreResult<MessagePage> {
     let limit = limit.clamp(1, 200);
     let head = owned(tx, user_id, id).await?;
+    let queue = queue::messages(tx, id).await?;
     let (ids, has_before, has_after) = match window {
-        Window::Latest => {
-            let found = match head {
-                Some(head) => upwards(tx, head, limit + 1).await?,
-                None => Vec::new(),
-            };
-            let (ids, has_before) = last(found, limit);
+        Window::Before(target) if queue.contains(&target.0) => {
+            let (ids, has_before) = newest(tx, head, limit).await?;
+            (ids, has_before, true)
+        }
+        Window::After(target) if queue.contains(&target.0) => {
+            let after = queue.into_iter().filter(|id| *id > target.0).collect();
+            let (ids, has_after) = first(after, limit);
+            (ids, true, has_after)
+        }
+        Window::Around(target) if !queue.contains(&target.0) => {
+            around(tx, head, target, limit).await?
+        }
+        Window::Latest | Window::Around(_) => {
+            let (mut ids, has_before) = newest(tx, head, limit).await?;
+            ids.extend(queue);
             (ids, has_before, false)
         }
         Window::Before(target) => {
@@ -123,24 +177,8 @@ pub(crate) async fn page(
             let (ids, has_after) = first(behind(tx, head, target, limit + 1).await?, limit);
             (ids, true, has_after)
         }
-        Window::Around(target) => {
-            let after = behind(tx, head, target, limit).await?;
-            let mut before = upwards(tx, target, limit + 1).await?;
-            before.pop();
-            // Half behind it, the rest before it; what one side lacks goes to the other.
-            let room = limit - 1;
-            let lengths = (i64::try_from(before.len()), i64::try_from(after.len()));
-            let (before_len, after_len) = (lengths.0.unwrap_or(room), lengths.1.unwrap_or(room));
-            let n_before = before_len.min(room - after_len.min(room / 2));
-            let n_after = after_len.min(room - n_before);
-            let (mut ids, has_before) = last(before, n_before);
-            let (after, has_after) = first(after, n_after);
-            ids.push(target.0);
-            ids.extend(after);
-            (ids, has_before, has_after)
-        }
     };
-    let messages = messages::several(tx, user_id, ids).await?;
+    let messages = in_order(tx, user_id, ids).await?;
     let cursor = feed::end(tx, user_id).await?;
     Ok(MessagePage {
         messages,
@@ -163,7 +201,7 @@ pub(crate) async fn history(
         .iter()
         .map(|row| row.get("id"))
         .collect::<StoreResult<Vec<i64>>>()?;
-    let messages = messages::several(tx, user_id, ids).await?;
+    let messages = in_order(tx, user_id, ids).await?;
     let cut = messages
         .first()
         .is_some_and(|oldest| oldest.parent_id.is_some());

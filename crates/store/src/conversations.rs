@@ -24,7 +24,8 @@ macro_rules! whole {
          r.run_id AS active_run_id, r.state AS active_run_state \
          FROM conversation_states c LEFT JOIN runs r ON r.run_id = (\
          SELECT a.run_id FROM runs a WHERE a.conversation_id = c.conversation_id \
-         AND a.state IN ('queued', 'running', 'awaiting_approval') ORDER BY a.created_at LIMIT 1)"
+         AND a.state IN ('queued', 'running', 'awaiting_approval') AND NOT a.waiting \
+         ORDER BY a.created_at LIMIT 1)"
     };
 }
 
@@ -76,7 +77,7 @@ statements! {
          user_input = $5 WHERE conversation_id = $1"
     }
     LIVE_RUNS {
-        "SELECT run_id, state FROM runs WHERE conversation_id = $1 \
+        "SELECT run_id, state, waiting FROM runs WHERE conversation_id = $1 \
          AND state IN ('queued', 'running', 'awaiting_approval') ORDER BY run_id" lock
     }
     DELETE_EVENTS { "DELETE FROM events WHERE conversation_id = $1 AND user_id = $2" }
@@ -370,18 +371,25 @@ pub(crate) async fn suggest_title(
     Ok(())
 }
 
-/// Runs of the conversation that are not over.
-pub(crate) async fn live_runs(
-    tx: &mut Tx,
-    id: ConversationId,
-) -> StoreResult<Vec<(RunId, RunState)>> {
+/// A run of the conversation that is not over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LiveRun {
+    pub(crate) run_id: RunId,
+    pub(crate) state: RunState,
+    /// Behind another.
+    pub(crate) waiting: bool,
+}
+
+/// Locked, by id.
+pub(crate) async fn live_runs(tx: &mut Tx, id: ConversationId) -> StoreResult<Vec<LiveRun>> {
     let rows = tx.all(LIVE_RUNS, args![id]).await?;
     rows.iter()
         .map(|row| {
-            Ok((
-                RunId(row.get("run_id")?),
-                row.word("state", RunState::parse)?,
-            ))
+            Ok(LiveRun {
+                run_id: RunId(row.get("run_id")?),
+                state: row.word("state", RunState::parse)?,
+                waiting: row.get("waiting")?,
+            })
         })
         .collect()
 }
@@ -405,5 +413,5 @@ pub(crate) async fn delete(
         EventBody::ConversationDeleted {},
         now,
     );
-    Ok(runs.into_iter().map(|(run_id, _)| run_id).collect())
+    Ok(runs.into_iter().map(|run| run.run_id).collect())
 }

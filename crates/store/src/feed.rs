@@ -125,7 +125,9 @@ fn to_json(event: &Event) -> StoreResult<Json> {
 
 fn message_of(body: &EventBody) -> Option<MessageId> {
     match body {
-        EventBody::Message { message_id } | EventBody::Tool { message_id, .. } => Some(*message_id),
+        EventBody::Message { message_id }
+        | EventBody::MessageDeleted { message_id }
+        | EventBody::Tool { message_id, .. } => Some(*message_id),
         EventBody::Delta(delta) => Some(delta.message_id),
         EventBody::Run { message_id, .. } => *message_id,
         EventBody::Approval { .. }

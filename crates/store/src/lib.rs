@@ -73,6 +73,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         runs::deltas::STATEMENTS,
         runs::finish::STATEMENTS,
         runs::ledger::STATEMENTS,
+        runs::queue::STATEMENTS,
         runs::row::STATEMENTS,
         runs::send::STATEMENTS,
         runs::step::STATEMENTS,

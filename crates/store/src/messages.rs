@@ -33,14 +33,16 @@ statements! {
          WHERE m.user_id = $1 AND m.id IN " ints("$2") " ORDER BY m.id"
     }
     /// Two halves, because an index is used for `=` and for `IS NULL`, but not for "the same or both
-    /// NULL".
+    /// NULL". A user's message that waits, or left the queue, has no place among them.
     SIBLINGS {
         "SELECT m.id AS id, s.id AS sibling FROM conversation_messages m \
          JOIN conversation_messages s ON s.conversation_id = m.conversation_id \
-         AND s.parent_id = m.parent_id AND s.role = m.role WHERE m.id IN " ints("$1")
+         AND s.parent_id = m.parent_id AND s.role = m.role \
+         AND (s.role <> 'user' OR s.status = 'complete') WHERE m.id IN " ints("$1")
         " UNION ALL SELECT m.id AS id, s.id AS sibling FROM conversation_messages m \
          JOIN conversation_messages s ON s.conversation_id = m.conversation_id \
          AND s.parent_id IS NULL AND s.role = m.role \
+         AND (s.role <> 'user' OR s.status = 'complete') \
          WHERE m.parent_id IS NULL AND m.id IN " ints("$2") " ORDER BY 1, 2"
     }
     DELTAS_OF_MESSAGE {
@@ -49,7 +51,8 @@ statements! {
     }
     OPEN_MESSAGE {
         "SELECT " columns!() " FROM conversation_messages m \
-         WHERE m.conversation_id = $1 AND m.user_id = $2 \
+         JOIN runs r ON r.run_id = m.run_id \
+         WHERE m.conversation_id = $1 AND m.user_id = $2 AND NOT r.waiting \
          AND m.status IN ('queued', 'streaming', 'awaiting_approval') ORDER BY m.id DESC LIMIT 1"
     }
     OWNED { "SELECT head_message_id FROM conversation_states WHERE conversation_id = $1 AND user_id = $2" }
@@ -70,6 +73,11 @@ statements! {
     MOVE_HEAD {
         "UPDATE conversation_states SET head_message_id = $2, message_count = message_count + 1, \
          updated_at = $3 WHERE conversation_id = $1"
+    }
+    /// A message that waits counts, but is not the head of anything.
+    COUNT_MESSAGE {
+        "UPDATE conversation_states SET message_count = message_count + 1, updated_at = $2 \
+         WHERE conversation_id = $1"
     }
     SET_MESSAGE {
         "UPDATE conversation_messages SET content = $2, status = $3, additional_data = $4, \
@@ -202,7 +210,11 @@ pub(crate) async fn fill(
             .push(MessageId(row.get("sibling")?));
     }
     for message in &mut messages {
-        message.siblings = siblings.remove(&message.id.0).unwrap_or_default();
+        // What has no place in the tree stands beside nothing.
+        message.siblings = siblings
+            .remove(&message.id.0)
+            .filter(|found| found.contains(&message.id))
+            .unwrap_or_else(|| vec![message.id]);
         if is_written(message) {
             let said = said(tx, user_id, message).await?;
             message.content = said.text;
@@ -222,10 +234,11 @@ pub(crate) async fn fill(
 
 /// Its text is in its deltas; a parked answer has been recorded already.
 pub(crate) fn is_written(message: &Message) -> bool {
-    matches!(
-        message.status,
-        MessageStatus::Queued | MessageStatus::Streaming
-    )
+    message.role == Role::Assistant
+        && matches!(
+            message.status,
+            MessageStatus::Queued | MessageStatus::Streaming
+        )
 }
 
 /// One message as it is now, without siblings and streamed text.
@@ -351,6 +364,36 @@ pub(crate) async fn append(
     new: NewMessage,
     now: Timestamp,
 ) -> StoreResult<MessageId> {
+    let run_id = new.run_id;
+    let id = insert(tx, held, parent, new, now).await?;
+    held.head = Some(id);
+    tx.run(MOVE_HEAD, args![held.conversation_id, id, held.updated_at])
+        .await?;
+    said_message(tx, held, run_id, id, now);
+    Ok(id)
+}
+
+/// Stores a message that waits: beside the tree, whatever its parent.
+pub(crate) async fn set_aside(
+    tx: &mut Tx,
+    held: &mut Held,
+    parent: Option<MessageId>,
+    new: NewMessage,
+    now: Timestamp,
+) -> StoreResult<MessageId> {
+    let id = insert(tx, held, parent, new, now).await?;
+    tx.run(COUNT_MESSAGE, args![held.conversation_id, held.updated_at])
+        .await?;
+    Ok(id)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    held: &mut Held,
+    parent: Option<MessageId>,
+    new: NewMessage,
+    now: Timestamp,
+) -> StoreResult<MessageId> {
     let args = args![
         held.conversation_id,
         held.user_id,
@@ -369,10 +412,6 @@ pub(crate) async fn append(
     let id = MessageId(tx.one(INSERT_MESSAGE, args).await?.get("id")?);
     // A node whose clock is behind does not send a conversation back in the list.
     held.updated_at = held.updated_at.max(now);
-    held.head = Some(id);
-    tx.run(MOVE_HEAD, args![held.conversation_id, id, held.updated_at])
-        .await?;
-    said_message(tx, held, new.run_id, id, now);
     Ok(id)
 }
 

@@ -42,6 +42,7 @@ statements! {
     }
     /// For sabotage only.
     DROP_ONE_ACTIVE { "DROP INDEX IF EXISTS runs_one_active" }
+    DROP_ONE_PLACED { "DROP INDEX IF EXISTS runs_one_placed" }
     NEW_EPOCH {
         "UPDATE feeds SET epoch = CASE WHEN epoch >= $1 THEN epoch + 1 ELSE $1 END"
     }
@@ -320,7 +321,8 @@ pub(crate) async fn set(tx: &mut Tx, key: &'static str, value: String) -> StoreR
 }
 
 async fn drop_one_active(tx: &mut Tx) -> StoreResult<()> {
-    tx.run(DROP_ONE_ACTIVE, args![]).await.map(|_| ())
+    tx.run(DROP_ONE_ACTIVE, args![]).await?;
+    tx.run(DROP_ONE_PLACED, args![]).await.map(|_| ())
 }
 
 async fn new_epoch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {

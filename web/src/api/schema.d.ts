@@ -330,7 +330,11 @@ export interface paths {
         };
         /**
          * The latest messages of the active branch, oldest first.
-         * @description `before`, `after` and `around` (message ids, at most one of them) page in both directions.
+         * @description Where nothing else is asked for, the messages that wait in the queue follow the branch (`status`
+         *     `queued`, at most 20, first to be answered first), whatever the `limit`: they become part of it
+         *     when the run before them has ended. In `before` and `after` they count as coming after it.
+         *
+         *     `before`, `after` and `around` (message ids, at most one of them) page in both directions.
          *     `Link` names the neighbouring pages that exist (`prev` is older, `next` newer), `X-Cursor` the
          *     feed's position at this moment: what follows it is not in this answer.
          */
@@ -341,6 +345,32 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/conversations/{conversation_id}/messages/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a message that waits in the queue, with its run.
+         * @description Nothing of them remains, and a repeat of the send is a 410. Once its run no longer waits it is a
+         *     409 with the code `not_queued`: stop the run instead.
+         */
+        delete: operations["remove_queued_message"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes the text of a message that waits in the queue.
+         * @description Only while its run waits behind another (`status` is `queued`); afterwards it is a 409 with the
+         *     code `not_queued`. A repeat of the send goes on attaching to the same run.
+         */
+        patch: operations["change_queued_message"];
         trace?: never;
     };
     "/api/v1/chat/conversations/{conversation_id}/messages/{message_id}/regenerate": {
@@ -430,6 +460,10 @@ export interface paths {
          *     `Prefer: respond-async`: 202 as soon as message and run are stored. With
          *     `Accept: text/event-stream`: the run's frames as server-sent events until its terminal `run`
          *     frame. Leaving the connection stops nothing.
+         *
+         *     While the conversation has an active run, `on_busy` decides: `reject` (409), `enqueue` (the run
+         *     waits its turn; `user_message.status` is `queued` until then) or `interrupt` (the active run ends
+         *     now). All three ways to answer work while the run waits.
          *
          *     `client_message_id` (or the header `Idempotency-Key`) makes it safe to repeat for 30 days: a
          *     repeat attaches to the same run and answers its present state in the form now asked for.
@@ -946,7 +980,7 @@ export interface components {
             data: components["schemas"]["FrameData"];
             type: components["schemas"]["FrameType"];
         };
-        FrameData: components["schemas"]["ConnectionData"] | components["schemas"]["MessageResponse"] | components["schemas"]["DeltaData"] | components["schemas"]["TypingData"] | components["schemas"]["RunData"] | components["schemas"]["ToolData"] | components["schemas"]["ApprovalResponse"] | components["schemas"]["ConversationResponse"] | components["schemas"]["ConversationDeletedData"] | components["schemas"]["TodoResponse"] | components["schemas"]["TodoDeletedData"] | components["schemas"]["AckData"] | components["schemas"]["PositionData"] | components["schemas"]["Problem"];
+        FrameData: components["schemas"]["ConnectionData"] | components["schemas"]["MessageResponse"] | components["schemas"]["MessageDeletedData"] | components["schemas"]["DeltaData"] | components["schemas"]["TypingData"] | components["schemas"]["RunData"] | components["schemas"]["ToolData"] | components["schemas"]["ApprovalResponse"] | components["schemas"]["ConversationResponse"] | components["schemas"]["ConversationDeletedData"] | components["schemas"]["TodoResponse"] | components["schemas"]["TodoDeletedData"] | components["schemas"]["AckData"] | components["schemas"]["PositionData"] | components["schemas"]["Problem"];
         /** @enum {string} */
         FrameType: "connection" | "message" | "delta" | "typing" | "run" | "tool" | "approval" | "conversation" | "todo" | "ack" | "reset" | "error" | "pong";
         HealthResponse: {
@@ -958,6 +992,11 @@ export interface components {
             password: string;
             /** @description Accepted and not used yet. */
             totp_code?: string | null;
+        };
+        /** @description Another text for a message that waits in the queue. */
+        MessageChange: {
+            /** @description 1..=10000 characters (Unicode code points), not only white space. */
+            content: string;
         };
         /** @description A user's message. Unknown members are ignored. */
         MessageCreate: {
@@ -990,6 +1029,13 @@ export interface components {
              */
             time_zone?: string | null;
         };
+        /** @description A message that waited in the queue was removed. */
+        MessageDeletedData: {
+            /** @description Always `true`. */
+            deleted: boolean;
+            /** Format: int64 */
+            id: number;
+        };
         /** @description A message with its text so far. */
         MessageResponse: {
             /**
@@ -1007,7 +1053,10 @@ export interface components {
             id: number;
             message_type: components["schemas"]["MessageType"];
             offsets: components["schemas"]["OffsetsResponse"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description `null` at the root, and while the message waits in the queue (unless its sender named one).
+             */
             parent_id: number | null;
             /**
              * Format: int64
@@ -1019,6 +1068,10 @@ export interface components {
             run_id: string | null;
             /** @description Messages with the same parent in the same role, itself included, oldest first. */
             siblings: number[];
+            /**
+             * @description Of a user's message: `complete`; `queued` while its run waits behind another; `cancelled`
+             *     when that run was stopped before its turn.
+             */
             status: components["schemas"]["MessageStatus"];
             /** Format: date-time */
             timestamp: string;
@@ -1068,7 +1121,10 @@ export interface components {
             /** Format: int64 */
             tool_arguments: number;
         };
-        /** @enum {string} */
+        /**
+         * @description What becomes of the message while its conversation has an active run.
+         * @enum {string}
+         */
         OnBusy: "reject" | "enqueue" | "interrupt";
         PasswordChange: {
             current_password: string;
@@ -3459,6 +3515,189 @@ export interface operations {
             };
             /** @description Unknown, deleted or somebody else's */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_queued_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+                message_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses it; `code` says which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the request id leads the operator to the reason */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_queued_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+                message_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageChange"];
+            };
+        };
+        responses: {
+            /** @description As it waits now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid login */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, deleted or somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses it; `code` says which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body must be JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

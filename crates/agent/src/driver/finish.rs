@@ -27,6 +27,7 @@ impl Driver<'_> {
         failpoints::reached("before_finish");
         committed(&self.stop, || deps.store.finish(fence, finish.clone())).await?;
         failpoints::reached("after_finish");
+        self.stop.ended.notify_one();
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use domain::{
 };
 use futures::future::AbortHandle;
 use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,9 @@ pub struct Stop {
     pub draining: CancellationToken,
     /// The drain's deadline: what is said is stored and the run handed back.
     pub hand_back: CancellationToken,
+    /// Told by the driver, not to it: the run has ended, and its conversation's next may begin,
+    /// whatever is still done after it.
+    pub ended: Arc<Notify>,
 }
 
 /// Why a driver left a run that has not ended.

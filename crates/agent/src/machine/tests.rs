@@ -61,6 +61,7 @@ fn fresh_records() -> RunRecords {
             user_message_id: MessageId(1),
             ai_message_id: MessageId(2),
             state: RunState::Running,
+            waiting: false,
             fence: 1,
             node_id: None,
             attempts: 0,

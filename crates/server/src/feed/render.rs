@@ -14,7 +14,8 @@ use crate::limits::RENDER_ROWS;
 use crate::state::AppState;
 use crate::wire::approval::ApprovalResponse;
 use crate::wire::frame::{
-    ConversationDeletedData, Frame, FrameData, FrameType, RunData, TodoDeletedData, ToolData,
+    ConversationDeletedData, Frame, FrameData, FrameType, MessageDeletedData, RunData,
+    TodoDeletedData, ToolData,
 };
 
 /// How many of these events fit in one batch: rows may be large, so few are held at a time.
@@ -66,7 +67,8 @@ async fn load(state: &AppState, user_id: UserId, events: &[Arc<Event>]) -> Store
             EventBody::Approval { approval_id } => approvals.push(*approval_id),
             EventBody::Conversation {} => conversations.extend(event.conversation_id),
             EventBody::Todo { todo_id } => todos.push(*todo_id),
-            EventBody::Delta(_)
+            EventBody::MessageDeleted { .. }
+            | EventBody::Delta(_)
             | EventBody::Run { .. }
             | EventBody::Tool { .. }
             | EventBody::ConversationDeleted {}
@@ -111,6 +113,13 @@ fn frame(event: &Event, rows: &Rows, tools: &Toolbox) -> Option<Frame> {
         EventBody::Message { message_id } => {
             let row = rows.messages.get(message_id)?.clone();
             (FrameType::Message, FrameData::Message(Box::new(row.into())))
+        }
+        EventBody::MessageDeleted { message_id } => {
+            let data = MessageDeletedData {
+                id: message_id.0,
+                deleted: true,
+            };
+            (FrameType::Message, FrameData::MessageDeleted(data))
         }
         EventBody::Delta(delta) => (FrameType::Delta, FrameData::Delta(delta.clone().into())),
         EventBody::Run {

@@ -154,6 +154,7 @@ impl RunStream {
                 event.conversation_id == Some(self.conversation_id)
             }
             EventBody::Message { .. }
+            | EventBody::MessageDeleted { .. }
             | EventBody::Delta(_)
             | EventBody::Tool { .. }
             | EventBody::Approval { .. }

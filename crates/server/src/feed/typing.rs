@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 
-use domain::{CallState, ConversationId, DeltaChannel, Event, EventBody, RunState};
+use domain::{CallState, ConversationId, DeltaChannel, Event, EventBody, RunId, RunState};
 
 use crate::wire::frame::{Frame, TypingState};
 
 /// Remembers what was said last, so that the same isn't said again.
 #[derive(Default)]
 pub(crate) struct Typing {
-    said: HashMap<ConversationId, (TypingState, Option<String>)>,
+    said: HashMap<ConversationId, Said>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Said {
+    state: TypingState,
+    detail: Option<String>,
+    run_id: Option<RunId>,
 }
 
 impl Typing {
@@ -25,15 +32,24 @@ impl Typing {
     pub(crate) fn after(&mut self, event: &Event) -> Option<Frame> {
         let conversation = event.conversation_id?;
         let (state, detail) = state(&event.body)?;
-        let before = self.said.get(&conversation);
-        if before.is_some_and(|said| said.0 == state && said.1 == detail) {
-            return None;
-        }
         if state == TypingState::Idle {
-            // Nothing said is the same as idle: only what was said needs taking back.
-            self.said.remove(&conversation)?;
+            // Nothing said is the same as idle: only what was said needs taking back, and not by the
+            // end of a run that only waited behind the one at work.
+            let said = self.said.get(&conversation)?;
+            if said.run_id != event.run_id {
+                return None;
+            }
+            self.said.remove(&conversation);
         } else {
-            self.said.insert(conversation, (state, detail.clone()));
+            let now = Said {
+                state,
+                detail: detail.clone(),
+                run_id: event.run_id,
+            };
+            let before = self.said.insert(conversation, now);
+            if before.is_some_and(|said| said.state == state && said.detail == detail) {
+                return None;
+            }
         }
         Some(Frame::typing(
             Some(conversation),
@@ -68,6 +84,7 @@ fn state(body: &EventBody) -> Option<(TypingState, Option<String>)> {
         },
         EventBody::Tool { .. }
         | EventBody::Message { .. }
+        | EventBody::MessageDeleted { .. }
         | EventBody::Approval { .. }
         | EventBody::Conversation {}
         | EventBody::ConversationDeleted {}
@@ -79,7 +96,7 @@ fn state(body: &EventBody) -> Option<(TypingState, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{CallId, Delta, MessageId, RunId, Timestamp, UserId};
+    use domain::{CallId, Delta, MessageId, Timestamp, UserId};
     use uuid::Uuid;
 
     use super::*;
@@ -163,5 +180,17 @@ mod tests {
                 (TypingState::Idle, None),
             ]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_run_that_waited_does_not_silence_the_one_at_work() {
+        let mut typing = Typing::default();
+        typing.after(&event(delta(DeltaChannel::Text))).unwrap();
+        let removed = Event {
+            run_id: Some(RunId(Uuid::from_u128(7))),
+            ..event(run(RunState::Cancelled))
+        };
+        assert_eq!(typing.after(&removed), None);
+        assert!(typing.after(&event(run(RunState::Completed))).is_some());
     }
 }

@@ -77,6 +77,7 @@ pub struct Frame {
 pub enum FrameData {
     Connection(ConnectionData),
     Message(Box<MessageResponse>),
+    MessageDeleted(MessageDeletedData),
     Delta(DeltaData),
     Typing(TypingData),
     Run(RunData),
@@ -185,6 +186,14 @@ pub struct ToolData {
 pub struct ConversationDeletedData {
     #[schema(format = Uuid)]
     pub conversation_id: String,
+    /// Always `true`.
+    pub deleted: bool,
+}
+
+/// A message that waited in the queue was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MessageDeletedData {
+    pub id: i64,
     /// Always `true`.
     pub deleted: bool,
 }

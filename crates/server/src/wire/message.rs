@@ -1,7 +1,7 @@
 //! Messages on the wire.
 
 use domain::{Message, Offsets};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -73,10 +73,13 @@ pub struct MessageResponse {
     pub additional_data: Option<Value>,
     #[schema(required)]
     pub client_message_id: Option<String>,
+    /// `null` at the root, and while the message waits in the queue (unless its sender named one).
     #[schema(required)]
     pub parent_id: Option<i64>,
     #[schema(required, format = Uuid)]
     pub run_id: Option<String>,
+    /// Of a user's message: `complete`; `queued` while its run waits behind another; `cancelled`
+    /// when that run was stopped before its turn.
     pub status: MessageStatus,
     /// Messages with the same parent in the same role, itself included, oldest first.
     pub siblings: Vec<i64>,
@@ -106,6 +109,15 @@ impl From<Message> for MessageResponse {
             offsets: message.offsets.into(),
         }
     }
+}
+
+/// Another text for a message that waits in the queue.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageChange {
+    /// 1..=10000 characters (Unicode code points), not only white space.
+    #[schema(min_length = 1, max_length = 10000)]
+    pub content: String,
 }
 
 /// Superseded text of a message.

@@ -6,12 +6,27 @@ use utoipa::ToSchema;
 
 use super::message::MessageResponse;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+/// What becomes of the message while its conversation has an active run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBusy {
+    /// 409.
+    #[default]
     Reject,
+    /// It waits behind those that are there, first in first out.
     Enqueue,
+    /// As `enqueue`, and the active run ends now: `cancelled`, its message `interrupted`.
     Interrupt,
+}
+
+impl From<OnBusy> for domain::OnBusy {
+    fn from(value: OnBusy) -> Self {
+        match value {
+            OnBusy::Reject => Self::Reject,
+            OnBusy::Enqueue => Self::Enqueue,
+            OnBusy::Interrupt => Self::Interrupt,
+        }
+    }
 }
 
 /// A user's message. Unknown members are ignored.
@@ -37,7 +52,8 @@ pub struct MessageCreate {
     /// Not yet available: must be left out or `null`.
     #[serde(default)]
     pub agent_id: Option<String>,
-    /// Only `reject` is available yet.
+    /// Left out: `reject`, a 409 with `run_active` or `run_awaiting_approval`. At most 20 messages
+    /// of a conversation wait; one more is a 409 with `queue_full`.
     #[serde(default)]
     pub on_busy: Option<OnBusy>,
     /// IANA name of the browser's zone, for the time tool.

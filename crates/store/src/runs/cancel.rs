@@ -4,7 +4,8 @@ use domain::store::Finish;
 use domain::{MessageStatus, Run, RunId, RunState, StoreResult, Timestamp, UserId};
 use serde_json::json;
 
-use super::{finish, row};
+use super::{finish, queue, row};
+use crate::conversations::Held;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
@@ -24,24 +25,39 @@ pub(crate) async fn request(
     if run.state.is_terminal() {
         return Ok(run);
     }
+    if run.waiting {
+        return queue::withdraw(tx, &held, run, now).await;
+    }
     tx.run(WANT_CANCEL, args![run_id]).await?;
     run.cancel_requested = true;
     let driven =
         run.state == RunState::Running && tx.maybe(LEASED, args![run_id, now]).await?.is_some();
     if !driven {
-        let usage = run.usage;
-        let end = Finish {
-            state: RunState::Cancelled,
-            message_status: MessageStatus::Cancelled,
-            text: None,
-            reasoning: None,
-            usage,
-            error: None,
-            additional_data: json!({}),
-            now,
-        };
-        finish::end(tx, &mut held, &mut run, end).await?;
-        run.node_id = None;
+        end_now(tx, &mut held, &mut run, MessageStatus::Cancelled, now).await?;
     }
     Ok(run)
+}
+
+/// Ends the run with what it has said so far, whoever drives it: that driver finds no running row
+/// any more and writes nothing.
+pub(super) async fn end_now(
+    tx: &mut Tx,
+    held: &mut Held,
+    run: &mut Run,
+    message_status: MessageStatus,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let end = Finish {
+        state: RunState::Cancelled,
+        message_status,
+        text: None,
+        reasoning: None,
+        usage: run.usage,
+        error: None,
+        additional_data: json!({}),
+        now,
+    };
+    finish::end(tx, held, run, end).await?;
+    run.node_id = None;
+    Ok(())
 }

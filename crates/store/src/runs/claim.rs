@@ -1,7 +1,6 @@
 //! Who drives a run: claims, leases, hand-over.
 
 use domain::limits::LEASE_MS;
-use domain::sabotage::{Mechanism, sabotaged};
 use domain::store::Renewal;
 use domain::{Fence, NodeId, Run, RunId, RunState, StoreResult, Timestamp};
 
@@ -11,18 +10,9 @@ use crate::tx::Tx;
 use crate::value::{Value, args};
 
 statements! {
-    /// First in, first out within a conversation; a queued run waits for an active one before it.
+    /// What waits behind another run is not claimed: the end of that run makes it claimable.
     CLAIMABLE {
-        "SELECT r.run_id FROM runs r WHERE (r.state = 'queued' AND NOT EXISTS (\
-         SELECT 1 FROM runs o WHERE o.conversation_id = r.conversation_id AND o.run_id <> r.run_id \
-         AND o.state IN ('queued', 'running', 'awaiting_approval') \
-         AND (o.state <> 'queued' OR (o.created_at, o.run_id) < (r.created_at, r.run_id)))) \
-         OR (r.state = 'running' AND (r.lease_until < $1 OR ($2 AND r.node_id <> $3))) \
-         ORDER BY r.created_at, r.run_id LIMIT $4" skip_locked
-    }
-    /// For sabotage only: whatever runs of the conversation there are.
-    CLAIMABLE_SIDE_BY_SIDE {
-        "SELECT r.run_id FROM runs r WHERE r.state = 'queued' \
+        "SELECT r.run_id FROM runs r WHERE (r.state = 'queued' AND NOT r.waiting) \
          OR (r.state = 'running' AND (r.lease_until < $1 OR ($2 AND r.node_id <> $3))) \
          ORDER BY r.created_at, r.run_id LIMIT $4" skip_locked
     }
@@ -49,13 +39,8 @@ pub(crate) async fn claim(
     max: i64,
     recover: bool,
 ) -> StoreResult<Vec<Run>> {
-    let claimable = if sabotaged(Mechanism::OneActiveRun) {
-        CLAIMABLE_SIDE_BY_SIDE
-    } else {
-        CLAIMABLE
-    };
     let rows = tx
-        .all(claimable, args![now, recover, node, max.max(0)])
+        .all(CLAIMABLE, args![now, recover, node, max.max(0)])
         .await?;
     if rows.is_empty() {
         return Ok(Vec::new());

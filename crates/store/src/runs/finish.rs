@@ -9,7 +9,7 @@ use domain::{
 use serde_json::json;
 
 use super::ledger::{self, Entry};
-use super::{row, step};
+use super::{queue, row, step};
 use crate::approvals;
 use crate::conversations::Held;
 use crate::messages::{self, NewMessage, said_message};
@@ -59,6 +59,7 @@ pub(crate) async fn end(
     ];
     tx.run(END_RUN, args).await?;
     row::said(tx, run, now);
+    queue::place_next(tx, held, now).await?;
     messages::conversation_changed(tx, held, now);
     Ok(())
 }

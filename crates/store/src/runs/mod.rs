@@ -7,6 +7,7 @@ pub(crate) mod deltas;
 pub(crate) mod finish;
 pub(crate) mod intent;
 pub(crate) mod ledger;
+pub(crate) mod queue;
 pub(crate) mod recall;
 pub(crate) mod retry;
 pub(crate) mod row;

@@ -1,9 +1,10 @@
 //! An unknown call, made once more at its user's word: a run that begins with the call.
 
 use domain::store::NewRetry;
-use domain::{Call, MessageStatus, StoreError, StoreResult, Timestamp};
+use domain::{Call, MessageStatus, OnBusy, StoreError, StoreResult, Timestamp};
 
 use super::intent::{self, Intent};
+use super::queue as waiting;
 use super::row;
 use super::send::{self, Wanted};
 use crate::branch;
@@ -20,7 +21,7 @@ pub(crate) async fn queue(
     new: NewRetry,
     now: Timestamp,
 ) -> StoreResult<()> {
-    send::refuse_busy(tx, held).await?;
+    waiting::make_way(tx, held, OnBusy::Reject, now).await?;
     let head = held.head.ok_or(StoreError::NotFound)?;
     let question = branch::question(tx, head).await?;
     let before = row::get(tx, held.user_id, original.entry.run_id).await?;

@@ -13,8 +13,8 @@ use crate::value::{Row, args};
 
 macro_rules! run_columns {
     () => {
-        "run_id, user_id, conversation_id, user_message_id, ai_message_id, state, fence, node_id, \
-         attempts, step, model, agent_id, time_zone, cancel_requested, prompt_tokens, \
+        "run_id, user_id, conversation_id, user_message_id, ai_message_id, state, waiting, fence, \
+         node_id, attempts, step, model, agent_id, time_zone, cancel_requested, prompt_tokens, \
          completion_tokens, error, created_at, started_at, finished_at"
     };
 }
@@ -44,6 +44,7 @@ pub(crate) fn run(row: &Row) -> StoreResult<Run> {
         user_message_id: MessageId(row.get("user_message_id")?),
         ai_message_id: MessageId(row.get("ai_message_id")?),
         state: row.word("state", RunState::parse)?,
+        waiting: row.get("waiting")?,
         fence: row.get("fence")?,
         node_id: row.get::<Option<uuid::Uuid>>("node_id")?.map(NodeId),
         attempts: row.get("attempts")?,

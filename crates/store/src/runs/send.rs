@@ -1,13 +1,13 @@
 //! A user's message and the run that answers it.
 
 use domain::conversation::NewConversation;
-use domain::sabotage::{Mechanism, sabotaged};
 use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
 use domain::{
-    MessageId, MessageStatus, MessageType, Role, Run, RunId, StoreError, StoreResult, Timestamp,
-    UserId,
+    MessageId, MessageStatus, MessageType, OnBusy, Role, Run, RunId, StoreError, StoreResult,
+    Timestamp, UserId,
 };
 
+use super::queue::{self, Way};
 use super::row::{self, run_columns};
 use crate::conversations::{self, Held};
 use crate::messages::{self, NewMessage};
@@ -19,8 +19,8 @@ use crate::{branch, keys};
 statements! {
     INSERT_RUN {
         "INSERT INTO runs (run_id, user_id, conversation_id, user_message_id, ai_message_id, \
-         state, model, agent_id, time_zone, created_at) \
-         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9) RETURNING " run_columns!()
+         state, model, agent_id, time_zone, created_at, waiting) \
+         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10) RETURNING " run_columns!()
     }
     RUN_OF_QUESTION {
         "SELECT agent_id, time_zone FROM runs WHERE conversation_id = $1 AND user_message_id = $2 \
@@ -47,31 +47,17 @@ async fn repeated(
     }))
 }
 
-pub(crate) async fn refuse_busy(tx: &mut Tx, held: &Held) -> StoreResult<()> {
-    if sabotaged(Mechanism::OneActiveRun) {
-        return Ok(());
-    }
-    let live = conversations::live_runs(tx, held.conversation_id).await?;
-    match live.first() {
-        Some(&(run_id, state)) => Err(StoreError::RunActive {
-            run_id,
-            state,
-            head: held.head,
-        }),
-        None => Ok(()),
-    }
-}
-
 pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
     let now = send.now;
     let known = repeated(tx, send.user_id, send.key.as_ref(), send.new_run_id, now).await?;
     if let Some(sent) = known {
         return Ok(sent);
     }
+    let mut way = Way::default();
     let mut held = match send.conversation_id {
         Some(id) => {
-            let held = conversations::hold(tx, send.user_id, id).await?;
-            refuse_busy(tx, &held).await?;
+            let mut held = conversations::hold(tx, send.user_id, id).await?;
+            way = queue::make_way(tx, &mut held, send.on_busy, now).await?;
             held
         }
         None => {
@@ -87,12 +73,12 @@ pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
     let parent = match send.parent_id {
         Some(id) => {
             let conversation_id = held.conversation_id;
-            Some(
-                messages::of_conversation(tx, send.user_id, conversation_id, id)
-                    .await?
-                    .id,
-            )
+            let parent = messages::of_conversation(tx, send.user_id, conversation_id, id).await?;
+            queue::refuse_as_parent(tx, &parent).await?;
+            Some(parent.id)
         }
+        // What waits gets its parent together with its place.
+        None if way.waits => None,
         None => held.head,
     };
     conversations::name_after(tx, &mut held, &send.content).await?;
@@ -101,22 +87,33 @@ pub(crate) async fn send(tx: &mut Tx, send: SendMessage) -> StoreResult<Sent> {
         role: Role::User,
         message_type: MessageType::UserInput,
         content: send.content,
-        status: MessageStatus::Complete,
+        status: if way.waits {
+            MessageStatus::Queued
+        } else {
+            MessageStatus::Complete
+        },
         tool_name: None,
         tool_success: None,
         additional_data: None,
         run_id: Some(send.new_run_id),
         client_message_id: send.client_message_id,
     };
-    let question = messages::append(tx, &mut held, parent, question, now).await?;
     let wanted = Wanted {
         run_id: send.new_run_id,
         model: send.model.or_else(|| held.model.clone()),
         agent_id: send.agent_id.or_else(|| held.agent_id.clone()),
         time_zone: send.time_zone,
     };
-    let run = queue(tx, &mut held, question, wanted, now).await?;
-    sent(tx, run).await
+    let run = if way.waits {
+        enqueue(tx, &mut held, parent, question, wanted, now).await?
+    } else {
+        let question = messages::append(tx, &mut held, parent, question, now).await?;
+        begin(tx, &mut held, question, wanted, now).await?
+    };
+    Ok(Sent {
+        interrupted: way.interrupted,
+        ..sent(tx, run).await?
+    })
 }
 
 pub(crate) struct Wanted {
@@ -127,7 +124,7 @@ pub(crate) struct Wanted {
 }
 
 /// The first answer and the run, behind the user's message.
-async fn queue(
+async fn begin(
     tx: &mut Tx,
     held: &mut Held,
     question: MessageId,
@@ -139,12 +136,43 @@ async fn queue(
     insert_run(tx, held, (question, answer), wanted, now).await
 }
 
-/// A run in the queue, between its question and its answer.
+/// The same beside the tree. The feed hears of the message; of answer and run when it is their
+/// turn, so that nobody takes them for what is going on now.
+async fn enqueue(
+    tx: &mut Tx,
+    held: &mut Held,
+    parent: Option<MessageId>,
+    question: NewMessage,
+    wanted: Wanted,
+    now: Timestamp,
+) -> StoreResult<Run> {
+    let question = messages::set_aside(tx, held, parent, question, now).await?;
+    let answer = NewMessage::answer(wanted.run_id, MessageStatus::Queued);
+    let answer = messages::set_aside(tx, held, Some(question), answer, now).await?;
+    let run = write_run(tx, held, (question, answer), wanted, true, now).await?;
+    messages::said_message(tx, held, Some(run.run_id), question, now);
+    Ok(run)
+}
+
+/// A run that may begin, between its question and its answer.
 pub(crate) async fn insert_run(
+    tx: &mut Tx,
+    held: &Held,
+    ends: (MessageId, MessageId),
+    wanted: Wanted,
+    now: Timestamp,
+) -> StoreResult<Run> {
+    let run = write_run(tx, held, ends, wanted, false, now).await?;
+    row::said(tx, &run, now);
+    Ok(run)
+}
+
+async fn write_run(
     tx: &mut Tx,
     held: &Held,
     (question, answer): (MessageId, MessageId),
     wanted: Wanted,
+    waiting: bool,
     now: Timestamp,
 ) -> StoreResult<Run> {
     let args = args![
@@ -157,10 +185,9 @@ pub(crate) async fn insert_run(
         wanted.agent_id,
         wanted.time_zone,
         now,
+        waiting,
     ];
-    let run = row::run(&tx.one(INSERT_RUN, args).await?)?;
-    row::said(tx, &run, now);
-    Ok(run)
+    row::run(&tx.one(INSERT_RUN, args).await?)
 }
 
 pub(crate) async fn regenerate(tx: &mut Tx, again: Regenerate) -> StoreResult<Sent> {
@@ -182,7 +209,7 @@ pub(crate) async fn regenerate(tx: &mut Tx, again: Regenerate) -> StoreResult<Se
     if answer.message_type != MessageType::AssistantResponse {
         return Err(StoreError::NotFound);
     }
-    refuse_busy(tx, &held).await?;
+    queue::make_way(tx, &mut held, OnBusy::Reject, now).await?;
     let question = branch::question(tx, message_id).await?;
     let before = tx
         .maybe(RUN_OF_QUESTION, args![conversation_id, question])
@@ -199,7 +226,7 @@ pub(crate) async fn regenerate(tx: &mut Tx, again: Regenerate) -> StoreResult<Se
         agent_id,
         time_zone,
     };
-    let run = queue(tx, &mut held, question, wanted, now).await?;
+    let run = begin(tx, &mut held, question, wanted, now).await?;
     sent(tx, run).await
 }
 
@@ -211,6 +238,7 @@ async fn sent(tx: &mut Tx, run: Run) -> StoreResult<Sent> {
         ai_message,
         run,
         repeated: false,
+        interrupted: None,
     })
 }
 

@@ -11,7 +11,7 @@ use domain::{
     StoreResult, Timestamp, UserId,
 };
 
-use super::{answer, cancel, claim, finish, ledger, recall, row, send, step};
+use super::{answer, cancel, claim, finish, ledger, queue, recall, row, send, step};
 use crate::db::{Db, read, snapshot, tx};
 use crate::{SqlStore, approvals, branch};
 
@@ -19,6 +19,42 @@ use crate::{SqlStore, approvals, branch};
 impl RunStore for SqlStore {
     async fn send(&self, send: SendMessage) -> StoreResult<Sent> {
         tx!(self, send::send, send)
+    }
+
+    async fn change_queued(
+        &self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        content: String,
+        now: Timestamp,
+    ) -> StoreResult<Message> {
+        tx!(
+            self,
+            queue::change,
+            user_id,
+            conversation_id,
+            message_id,
+            content,
+            now
+        )
+    }
+
+    async fn remove_queued(
+        &self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        tx!(
+            self,
+            queue::remove,
+            user_id,
+            conversation_id,
+            message_id,
+            now
+        )
     }
 
     async fn regenerate(&self, again: Regenerate) -> StoreResult<Sent> {

@@ -19,6 +19,7 @@ mod ledger;
 mod lifecycle;
 mod ownership;
 mod permissions;
+mod queue;
 mod runs;
 mod schema;
 mod sending;

@@ -91,6 +91,31 @@ async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<Stri
             "{:?}",
             s.regenerate(again(conversation, key("k", "b"))).await
         ),
+        format!(
+            "{:?}",
+            s.change_queued(user_id, conversation, message, "x".to_owned(), now)
+                .await
+        ),
+        format!(
+            "{:?}",
+            s.change_queued(
+                user_id,
+                own.run.conversation_id,
+                message,
+                "x".to_owned(),
+                now
+            )
+            .await
+        ),
+        format!(
+            "{:?}",
+            s.remove_queued(user_id, conversation, message, now).await
+        ),
+        format!(
+            "{:?}",
+            s.remove_queued(user_id, own.run.conversation_id, message, now)
+                .await
+        ),
         format!("{:?}", s.run(user_id, ids.run).await),
         format!("{:?}", s.sent(user_id, ids.run).await),
         format!("{:?}", s.request_cancel(user_id, ids.run, now).await),

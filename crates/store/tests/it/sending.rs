@@ -38,8 +38,9 @@ async fn a_first_message_makes_everything(db: &TestDb) {
         ai_message,
         run,
         repeated,
+        interrupted,
     } = sent.clone();
-    assert!(!repeated);
+    assert!(!repeated && interrupted.is_none());
     assert_eq!(
         user_message,
         Message {
@@ -82,6 +83,7 @@ async fn a_first_message_makes_everything(db: &TestDb) {
             user_message_id: user_message.id,
             ai_message_id: ai_message.id,
             state: RunState::Queued,
+            waiting: false,
             fence: 0,
             node_id: None,
             attempts: 0,

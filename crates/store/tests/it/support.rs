@@ -218,6 +218,7 @@ impl TestDb {
             client_message_id: None,
             conversation_id: None,
             parent_id: None,
+            on_busy: OnBusy::Reject,
             content: content.to_owned(),
             model: None,
             agent_id: None,
@@ -256,6 +257,16 @@ impl TestDb {
             new_run_id: RunId(self.uuid()),
             now: self.now(),
         }
+    }
+
+    /// A message beside an active run.
+    pub async fn send_beside(&self, run: &Run, content: &str, on_busy: OnBusy) -> Sent {
+        let send = SendMessage {
+            conversation_id: Some(run.conversation_id),
+            on_busy,
+            ..self.message(run.user_id, content)
+        };
+        self.store.send(send).await.unwrap()
     }
 
     pub async fn claim(&self) -> Run {

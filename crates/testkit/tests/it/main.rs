@@ -10,6 +10,7 @@ mod app;
 mod approvals;
 mod permissions;
 mod proxy;
+mod queue;
 mod scripted;
 mod strace;
 mod tidy;

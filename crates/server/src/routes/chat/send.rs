@@ -28,6 +28,10 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// `Accept: text/event-stream`: the run's frames as server-sent events until its terminal `run`
 /// frame. Leaving the connection stops nothing.
 ///
+/// While the conversation has an active run, `on_busy` decides: `reject` (409), `enqueue` (the run
+/// waits its turn; `user_message.status` is `queued` until then) or `interrupt` (the active run ends
+/// now). All three ways to answer work while the run waits.
+///
 /// `client_message_id` (or the header `Idempotency-Key`) makes it safe to repeat for 30 days: a
 /// repeat attaches to the same run and answers its present state in the form now asked for.
 #[utoipa::path(

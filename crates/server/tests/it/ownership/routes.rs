@@ -29,6 +29,7 @@ fn body(op: &Operation, world: &World, thing: &Thing, login: &Value) -> Value {
             json!({ "email": email, "password": PASSWORD, "full_name": CANARY })
         }
         ("user", "change") => json!({ "disabled": true }),
+        ("message", "change") => json!({ "content": CANARY }),
         ("message", "send") => json!({ "content": format!("{CANARY} [[script: tokens=1]]") }),
         ("conversation", "create" | "change") => json!({ "title": CANARY }),
         ("approval", "decide") => {
@@ -51,8 +52,12 @@ fn named(op: &Operation) -> String {
 
 /// The innermost thing that the path names, whoever owns it.
 async fn thing(world: &World, op: &Operation, owner: &Client) -> Option<Thing> {
-    let kinds = things::kinds(op.path);
-    Some(things::make(world, owner, kinds.last()?).await)
+    let mut kind = *things::kinds(op.path).last()?;
+    if (op.resource, kind) == ("message", "messages") && matches!(op.action, "change" | "remove") {
+        // Only of those can anything be changed.
+        kind = "queued";
+    }
+    Some(things::make(world, owner, kind).await)
 }
 
 /// Paths that look like those of a thing and are none: with the form of the real ids.

@@ -78,6 +78,17 @@ pub(super) async fn make(world: &World, owner: &Client, kind: &str) -> Thing {
             ids.insert("conversations", conversation);
             ids.insert("messages", message.to_string());
         }
+        // A message that waits behind a run.
+        "queued" => {
+            let run = Box::pin(make(world, owner, "runs")).await;
+            let conversation = run.ids["conversations"].clone();
+            let body = json!({
+                "content": CANARY, "conversation_id": conversation, "on_busy": "enqueue",
+            });
+            let sent = owner.try_send_async(&body).await.unwrap().expect(202);
+            ids.insert("conversations", conversation);
+            ids.insert("messages", sent["user_message"]["id"].to_string());
+        }
         "runs" => {
             // Held, so that stopping it would show.
             let gate = format!("held{}", world.next());

@@ -17,6 +17,10 @@ const X_CURSOR: HeaderName = HeaderName::from_static("x-cursor");
 
 /// The latest messages of the active branch, oldest first.
 ///
+/// Where nothing else is asked for, the messages that wait in the queue follow the branch (`status`
+/// `queued`, at most 20, first to be answered first), whatever the `limit`: they become part of it
+/// when the run before them has ended. In `before` and `after` they count as coming after it.
+///
 /// `before`, `after` and `around` (message ids, at most one of them) page in both directions.
 /// `Link` names the neighbouring pages that exist (`prev` is older, `next` newer), `X-Cursor` the
 /// feed's position at this moment: what follows it is not in this answer.

@@ -6,6 +6,7 @@ mod delete;
 mod list;
 mod messages;
 mod permissions;
+mod queued;
 mod read;
 mod regenerate;
 mod revisions;
@@ -21,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list::list, create::create))
         .routes(routes!(read::read, change::change, delete::delete))
         .routes(routes!(messages::list))
+        .routes(routes!(queued::change, queued::delete))
         .routes(routes!(revisions::list))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::revoke))

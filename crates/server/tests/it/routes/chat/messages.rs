@@ -299,8 +299,6 @@ async fn what_is_wrong_with_a_message_is_named() {
         (json!({ "model": "openai/unheard-of/x\0" }), "/model"),
         (json!({ "model": "nobody/nothing" }), "/model"),
         (json!({ "agent_id": "x" }), "/agent_id"),
-        (json!({ "on_busy": "enqueue" }), "/on_busy"),
-        (json!({ "on_busy": "interrupt" }), "/on_busy"),
         (json!({ "on_busy": "whatever" }), "/on_busy"),
         (json!({ "time_zone": "Middle/Earth" }), "/time_zone"),
         (json!({ "parent_id": "x" }), "/parent_id"),

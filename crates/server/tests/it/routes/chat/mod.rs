@@ -3,6 +3,7 @@ mod calls;
 mod conversations;
 mod keys;
 mod messages;
+mod on_busy;
 mod runs;
 mod sync;
 mod ws;

@@ -92,10 +92,7 @@ async fn a_refused_message_names_itself() {
     let mut socket = user.socket(None, &[]).await;
     for (data, code) in [
         (json!({ "content": "" }), "validation"),
-        (
-            json!({ "content": "a", "on_busy": "enqueue" }),
-            "validation",
-        ),
+        (json!({ "content": "a", "on_busy": "shout" }), "validation"),
         (json!({ "content": 5 }), "validation"),
     ] {
         let id = uuid().to_string();

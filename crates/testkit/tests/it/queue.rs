@@ -1,0 +1,202 @@
+//! Messages that wait, and those that interrupt, through store, agent and server on both databases.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::scripted::Ended;
+use testkit::{Client, TestApp, scripted_text};
+
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $name() {
+                super::$name(testkit::TestApp::start().await).await;
+            }
+        )+}
+        mod postgres {$(
+            #[tokio::test]
+            async fn $name() {
+                if let Some(app) = testkit::TestApp::start_on_postgres().await {
+                    super::$name(app).await;
+                }
+            }
+        )+}
+    };
+}
+
+on_both! {
+    the_queue_is_answered_in_order,
+    an_interruption_ends_the_wait_for_a_model,
+    an_interrupted_model_call_is_closed,
+    stop_goes_on_with_the_queue,
+    a_restart_keeps_the_queue,
+}
+
+async fn begin(app: &TestApp, user: &Client, script: &str) -> (String, String) {
+    let body = json!({ "content": format!("Go [[script: {script}]]") });
+    let sent = user.try_send_async(&body).await.unwrap().expect(202);
+    if script.contains("gate=hold") {
+        app.model.gate("hold").reached(1).await;
+    }
+    let text = |key: &str| sent[key].as_str().unwrap().to_owned();
+    (text("conversation_id"), text("run_id"))
+}
+
+async fn send(user: &Client, conversation: &str, content: &str, on_busy: &str) -> Value {
+    let body = json!({
+        "content": content, "conversation_id": conversation, "on_busy": on_busy,
+    });
+    user.try_send_async(&body).await.unwrap().expect(202)
+}
+
+async fn finished(user: &Client, sent: &Value) {
+    let path = format!("/chat/runs/{}/events", sent["run_id"].as_str().unwrap());
+    let mut events = user.try_events(&path).await.unwrap();
+    while events.next().await.is_some() {}
+}
+
+async fn contents(user: &Client, conversation: &str) -> Vec<String> {
+    let messages = user.messages(conversation).await;
+    let content = |m: &Value| m["content"].as_str().unwrap().trim_end().to_owned();
+    messages
+        .iter()
+        .filter(|m| m["message_type"] != "tool_call" && m["message_type"] != "tool_result")
+        .map(content)
+        .filter(|content| !content.is_empty())
+        .collect()
+}
+
+/// What the model was asked last in each of its calls for an answer.
+fn asked(app: &TestApp) -> Vec<String> {
+    let asked = app.model.answers().into_iter().map(|request| {
+        let users = request.messages().iter().rev();
+        let mut users = users.filter(|message| message["role"] == "user");
+        users.next().unwrap()["content"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    });
+    asked.collect()
+}
+
+async fn the_queue_is_answered_in_order(app: TestApp) {
+    let user = app.user().await;
+    // Tool messages of the first run come after the messages that wait, by their ids.
+    let script = r#"before=2 gate=hold@1 tool=calculator args={"expression":"6*7"} tokens=2"#;
+    let (conversation, _) = begin(&app, &user, script).await;
+    let mut last = Value::Null;
+    for n in 1..=3 {
+        let content = format!("q{n} [[script: tokens={n}]]");
+        last = send(&user, &conversation, &content, "enqueue").await;
+    }
+    app.model.gate("hold").open();
+    finished(&user, &last).await;
+    let answer = |n: usize| scripted_text(n).trim_end().to_owned();
+    let contents = contents(&user, &conversation).await;
+    assert_eq!(
+        contents[contents.len() - 7..],
+        [
+            answer(2),
+            "q1 [[script: tokens=1]]".to_owned(),
+            answer(1),
+            "q2 [[script: tokens=2]]".to_owned(),
+            answer(2),
+            "q3 [[script: tokens=3]]".to_owned(),
+            answer(3),
+        ]
+    );
+    let asked = asked(&app);
+    let queue: Vec<_> = asked.iter().filter(|a| a.starts_with('q')).collect();
+    assert_eq!(queue.len(), 3);
+    assert!(queue.is_sorted(), "{queue:?}");
+    // Each one was told of everything before it, and of nothing behind it.
+    let requests = app.model.answers();
+    let counts: Vec<_> = requests[requests.len() - 3..]
+        .iter()
+        .map(|r| r.messages().iter().filter(|m| m["role"] == "user").count())
+        .collect();
+    assert_eq!(counts, [2, 3, 4]);
+}
+
+async fn an_interruption_ends_the_wait_for_a_model(app: TestApp) {
+    let user = app.user().await;
+    // The next try would be in half a minute.
+    let (conversation, run) = begin(&app, &user, "fault=429 retry_after=30").await;
+    app.model
+        .until(|asked| asked.first().is_some_and(|a| a.ended != Ended::Running))
+        .await;
+    let sent = send(
+        &user,
+        &conversation,
+        "This [[script: tokens=2]]",
+        "interrupt",
+    )
+    .await;
+    finished(&user, &sent).await;
+    let ended = user.get(&format!("/chat/runs/{run}")).await.expect(200);
+    assert_eq!(ended["state"], "cancelled");
+    let messages = user.messages(&conversation).await;
+    assert_eq!(messages[1]["status"], "interrupted");
+    assert_eq!(messages[3]["content"], scripted_text(2));
+    assert_eq!(app.model.answers().len(), 2);
+}
+
+async fn an_interrupted_model_call_is_closed(app: TestApp) {
+    let user = app.user().await;
+    let (conversation, _) = begin(&app, &user, "tokens=9 gate=hold@4").await;
+    let sent = send(
+        &user,
+        &conversation,
+        "This [[script: tokens=1]]",
+        "interrupt",
+    )
+    .await;
+    // Sooner than the next renewal of the lease, which would notice it as well.
+    let dropped = app.model.until(|asked| asked[0].ended == Ended::Dropped);
+    tokio::time::timeout(Duration::from_secs(2), dropped)
+        .await
+        .expect("the model goes on");
+    finished(&user, &sent).await;
+    let messages = user.messages(&conversation).await;
+    assert_eq!(messages[1]["status"], "interrupted");
+    let said = messages[1]["content"].as_str().unwrap();
+    assert!(scripted_text(4).starts_with(said.trim_end()), "{said}");
+    assert_eq!(messages[3]["content"], scripted_text(1));
+}
+
+async fn stop_goes_on_with_the_queue(app: TestApp) {
+    let user = app.user().await;
+    let (conversation, run) = begin(&app, &user, "tokens=9 gate=hold@4").await;
+    let next = send(&user, &conversation, "Next [[script: tokens=1]]", "enqueue").await;
+    let path = format!("/chat/runs/{run}/cancel");
+    user.post(&path, json!({})).await.expect(200);
+    finished(&user, &next).await;
+    let messages = user.messages(&conversation).await;
+    let statuses: Vec<_> = messages.iter().map(|m| m["status"].clone()).collect();
+    assert_eq!(statuses, ["complete", "cancelled", "complete", "complete"]);
+}
+
+async fn a_restart_keeps_the_queue(app: TestApp) {
+    let user = app.user().await;
+    let (conversation, _) = begin(&app, &user, "tokens=3 gate=hold@1").await;
+    for n in 1..=3 {
+        let content = format!("q{n} [[script: tokens=1]]");
+        send(&user, &conversation, &content, "enqueue").await;
+    }
+    let before = user.messages(&conversation).await;
+    let app = app.restart().await;
+    let user = app.client();
+    user.login("user0@example.org").await;
+    assert_eq!(user.messages(&conversation).await[2..], before[2..]);
+    app.model.gate("hold").open();
+    let run = before[4]["run_id"].clone();
+    finished(&user, &json!({ "run_id": run })).await;
+    let contents = contents(&user, &conversation).await;
+    assert_eq!(contents.len(), 8, "{contents:?}");
+    let queue: Vec<_> = asked(&app)
+        .into_iter()
+        .filter(|a| a.starts_with('q'))
+        .collect();
+    assert!(queue.len() == 3 && queue.is_sorted(), "{queue:?}");
+}
