@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use testkit::TestDatabase;
 
 /// Which one.
@@ -103,26 +103,48 @@ impl Database {
     /// Waits until the runs that are open now are over; newer ones don't count. Answers how long it
     /// took.
     ///
-    /// # Panics
-    /// When one is still open after `limit`.
-    pub async fn runs_end(&self, limit: Duration) -> Duration {
+    /// # Errors
+    /// Which are still open after `limit`.
+    pub async fn runs_end(&self, limit: Duration) -> Result<Duration, String> {
         let started = Instant::now();
         let mut left = self.open_runs().await;
         while !left.is_empty() {
-            assert!(
-                started.elapsed() < limit,
-                "still open after {limit:?}: {left:?}"
-            );
+            if started.elapsed() > limit {
+                return Err(format!("runs still open after {limit:?}: {left:?}"));
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
             let open = self.open_runs().await;
             left.retain(|run| open.contains(run));
         }
-        started.elapsed()
+        Ok(started.elapsed())
     }
 
     /// `status count` of all runs, such as `completed 812`.
     pub async fn run_states(&self) -> Vec<String> {
         const SQL: &str = "SELECT state || ' ' || COUNT(*) FROM runs GROUP BY state ORDER BY state";
+        self.texts(SQL, SQL).await
+    }
+
+    /// Every message, as a JSON object: see [`crate::history::Row`].
+    pub async fn messages(&self) -> Vec<String> {
+        const SQLITE: &str = "
+            SELECT json_object('id', m.id, 'account', u.email, 'key', m.client_message_id,
+                'status', m.status, 'content', m.content)
+            FROM conversation_messages m JOIN users u ON u.id = m.user_id ORDER BY m.id";
+        const POSTGRES: &str = "
+            SELECT json_build_object('id', m.id, 'account', u.email, 'key', m.client_message_id,
+                'status', m.status, 'content', m.content)::text
+            FROM conversation_messages m JOIN users u ON u.id = m.user_id ORDER BY m.id";
+        self.texts(SQLITE, POSTGRES).await
+    }
+
+    /// Messages that two others follow. Only a new answer to the same question makes such.
+    pub async fn forks(&self) -> Vec<String> {
+        const SQL: &str = "SELECT 'after message ' || parent_id FROM conversation_messages
+            WHERE parent_id IS NOT NULL GROUP BY parent_id HAVING COUNT(*) > 1
+            UNION ALL
+            SELECT 'two begin: ' || MIN(id) FROM conversation_messages
+            WHERE parent_id IS NULL GROUP BY conversation_id HAVING COUNT(*) > 1";
         self.texts(SQL, SQL).await
     }
 
@@ -181,14 +203,37 @@ impl Database {
         self.texts(SQLITE, POSTGRES).await
     }
 
-    /// What the database says of itself. PostgreSQL checks its foreign keys as it goes.
-    pub async fn check_integrity(&self) {
-        if let Self::Sqlite { .. } = self {
-            assert_eq!(self.texts("PRAGMA integrity_check", "").await, ["ok"]);
-            let broken = self
-                .texts("SELECT \"table\" FROM pragma_foreign_key_check", "")
-                .await;
-            assert_eq!(broken, Vec::<String>::new());
+    /// Which tables show which of the words to SQL, on PostgreSQL; SQLite's are searched by byte.
+    pub async fn rows_with(&self, words: &[String]) -> Vec<String> {
+        let Self::Postgres { url } = self else {
+            return Vec::new();
+        };
+        const TABLES: &str = "SELECT table_name::text FROM information_schema.tables
+            WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+        let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+        let mut found = Vec::new();
+        for table in self.texts("", TABLES).await {
+            let sql = format!(
+                "SELECT word || ' in {table}' FROM UNNEST($1::text[]) AS word
+                 WHERE EXISTS (SELECT 1 FROM {table} t WHERE STRPOS(t::text, word) > 0)"
+            );
+            let rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).bind(words);
+            found.extend(rows.fetch_all(&mut db).await.unwrap());
         }
+        db.close().await.unwrap();
+        found
+    }
+
+    /// What the database finds wrong with itself: must be empty. PostgreSQL checks its foreign keys
+    /// as it goes.
+    pub async fn damage(&self) -> Vec<String> {
+        let Self::Sqlite { .. } = self else {
+            return Vec::new();
+        };
+        let mut found = self.texts("PRAGMA integrity_check", "").await;
+        found.retain(|line| line != "ok");
+        const FOREIGN: &str = "SELECT 'foreign key: ' || \"table\" FROM pragma_foreign_key_check";
+        found.extend(self.texts(FOREIGN, "").await);
+        found
     }
 }

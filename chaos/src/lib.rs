@@ -10,8 +10,14 @@
 pub mod crash;
 pub mod database;
 pub mod disk;
+pub mod history;
 pub mod kill;
+pub mod node;
 pub mod programs;
+pub mod reader;
 pub mod scene;
+pub mod sender;
 
-pub use database::Database;
+pub use database::{Database, Kind};
+pub use node::Node;
+pub use scene::Scene;

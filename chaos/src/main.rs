@@ -1,11 +1,16 @@
-//! The long runs, and the repetition of one.
+//! The long runs, the repetition of one, and the checker on a log that was kept.
 
-use chaos::database::Kind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chaos::history::{self, State};
+use chaos::{Kind, kill};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use testkit::Dice;
 
-/// Kills the real binary and compares what clients were told with what is there. Ends with an error
-/// when a promise was broken. PostgreSQL: REJOINDER_TEST_POSTGRES_URL.
+/// Kills the real binary and compares what clients were told with what is there.
+///
+/// Ends with 1 when a promise was broken. PostgreSQL: REJOINDER_TEST_POSTGRES_URL.
 #[derive(Parser)]
 #[command(name = "chaos")]
 struct Cli {
@@ -19,9 +24,10 @@ enum Command {
     Kill {
         #[command(flatten)]
         on: On,
-        #[arg(long, default_value_t = 100)]
+        /// Kills per database, in groups of 50
+        #[arg(long, default_value_t = kill::GROUP)]
         trials: u64,
-        /// Of an earlier run, to repeat it
+        /// Of the first group; the others count up from it. Repeats a group of an earlier run
         #[arg(long)]
         seed: Option<u64>,
     },
@@ -33,39 +39,106 @@ enum Command {
         #[arg(long)]
         failpoint: Option<String>,
     },
+    /// Holds a log against the state that was kept beside it
+    Check {
+        /// history.jsonl, or the folder that holds it
+        log: PathBuf,
+        /// Instead of state.json beside the log
+        #[arg(long)]
+        state: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
 struct On {
-    #[arg(long, value_enum, default_value_t = Name::Sqlite)]
+    #[arg(long, value_enum, default_value_t = Name::Both)]
     database: Name,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Name {
     Sqlite,
     Postgres,
+    /// At the same time
+    Both,
 }
 
-impl From<Name> for Kind {
-    fn from(name: Name) -> Self {
-        match name {
-            Name::Sqlite => Self::Sqlite,
-            Name::Postgres => Self::Postgres,
+impl Name {
+    fn has(self, kind: Kind) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Sqlite => kind == Kind::Sqlite,
+            Self::Postgres => kind == Kind::Postgres,
         }
     }
 }
 
 #[tokio::main]
-async fn main() {
-    match Cli::parse().command {
+async fn main() -> ExitCode {
+    let kept = match Cli::parse().command {
         Command::Kill { on, trials, seed } => {
-            let database = Kind::from(on.database).fresh().await;
             let seed = seed.unwrap_or_else(Dice::seed);
-            chaos::kill::trials(&database, trials, seed).await;
+            kills(on.database, trials, seed).await
         }
         Command::Matrix { on, failpoint } => {
-            chaos::crash::matrix(on.database.into(), failpoint).await;
+            for kind in [Kind::Sqlite, Kind::Postgres] {
+                if on.database.has(kind) {
+                    chaos::crash::matrix(kind, failpoint.clone()).await;
+                }
+            }
+            true
         }
+        Command::Check { log, state } => match check(&log, state) {
+            Ok(kept) => kept,
+            Err(error) => {
+                eprintln!("chaos: {}: {error}", log.display());
+                return ExitCode::from(2);
+            }
+        },
+    };
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
+}
+
+async fn kills(database: Name, trials: u64, seed: u64) -> bool {
+    println!(
+        "{trials} kills per database, in groups of {}, seeds from {seed}",
+        kill::GROUP
+    );
+    let on = |kind| async move {
+        match database.has(kind) {
+            true => Some((kind, kill::groups(kind, trials, seed).await)),
+            false => None,
+        }
+    };
+    let (sqlite, postgres) = tokio::join!(on(Kind::Sqlite), on(Kind::Postgres));
+    let mut kept = true;
+    for (kind, broken) in [sqlite, postgres].into_iter().flatten() {
+        let (name, seeds) = (kind.name(), broken.iter().map(|group| group.seed));
+        let seeds: Vec<u64> = seeds.collect();
+        println!(
+            "{name}: {trials} trials, {} groups broken {seeds:?}",
+            seeds.len()
+        );
+        kept &= seeds.is_empty();
+    }
+    kept
+}
+
+fn check(log: &Path, state: Option<PathBuf>) -> std::io::Result<bool> {
+    let log = if log.is_dir() {
+        log.join("history.jsonl")
+    } else {
+        log.to_owned()
+    };
+    let state = state.unwrap_or_else(|| log.with_file_name("state.json"));
+    let verdict = history::check(&history::load(&log)?, &State::load(&state)?);
+    println!("{verdict}");
+    for broken in &verdict.broken {
+        println!("BROKEN: {broken}");
+    }
+    Ok(verdict.broken.is_empty())
 }

@@ -1,7 +1,7 @@
 //! What a promise is usually tried on: the real binary with a scripted model, on a database of its
 //! own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use testkit::process::Binary;
@@ -19,7 +19,10 @@ pub struct Scene {
 impl Scene {
     /// `config` is the text of `rejoinder.toml`.
     pub async fn new(kind: Kind, config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("rejoinder-chaos-")
+            .tempdir()
+            .unwrap();
         let data_dir = folder.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();
         std::fs::write(data_dir.join("rejoinder.toml"), config).unwrap();
@@ -45,6 +48,18 @@ impl Scene {
             .arg("--registration", "open")
             .env("OPENAI_API_KEY", "sk-test")
             .env("OPENAI_BASE_URL", &model.base_url())
+    }
+
+    /// Holds the data directories, the servers' logs beside them, and what a test adds.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the folder for whoever wants to look.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
     }
 
     fn data_dir(&self, name: &str) -> PathBuf {

@@ -5,7 +5,6 @@
 //! life dies there as well.
 
 mod compare;
-mod reader;
 mod sender;
 mod trial;
 mod turns;
@@ -105,15 +104,15 @@ fn summary(name: &str, done: &[Report], took: Duration) {
         done.len(),
         sum(|report| report.deaths),
         done.len() - reached,
-        sum(|report| report.compared.messages),
-        sum(|report| report.attempts),
-        sum(|report| report.compared.answers),
-        sum(|report| report.compared.restarted),
+        sum(|report| report.verdict.stored),
+        sum(|report| report.verdict.attempts),
+        sum(|report| report.verdict.answers),
+        sum(|report| report.verdict.restarted),
         sum(|report| report.streams_resumed),
         sum(|report| report.sockets_resumed),
         sum(|report| report.compared.requests),
         sum(|report| report.compared.asked_again),
-        sum(|report| report.compared.todos),
+        sum(|report| report.verdict.todos),
         slowest.unwrap_or_default().as_secs_f64(),
         took.as_secs_f64(),
     );

@@ -1,62 +1,46 @@
 //! A client that sends one message after the other, reads each answer as server-sent events, goes on
 //! from its cursor after a cut, and sends again what was not acknowledged.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use testkit::Transcript;
 use testkit::sse::EventStream;
-use testkit::{Client, Transcript};
-use tokio::sync::watch;
 
 use super::turns::Turn;
+use crate::history::{Recorder, What};
+use crate::reader::Address;
+use crate::sender::{ended, yes};
 
-/// Between attempts while the server is away.
-const PAUSE: Duration = Duration::from_millis(40);
 /// For one message and its whole answer, across a death.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Where the server is now: it comes back at another address.
-#[derive(Clone)]
-pub struct Address {
-    pub url: watch::Receiver<String>,
-    pub token: String,
-}
-
-impl Address {
-    pub fn client(&self) -> Client {
-        let client = Client::new(&self.url.borrow());
-        client.set_token(Some(self.token.clone()));
-        client
-    }
-
-    /// A moment, or less where the server has come back.
-    pub async fn pause(&mut self) {
-        let _ = tokio::time::timeout(PAUSE, self.url.changed()).await;
-    }
-}
 
 pub struct Sender {
     address: Address,
     /// Where the messages go that are not alone.
     conversation: String,
+    email: String,
+    recorder: Recorder,
+    /// Of the present attempt.
+    op: u64,
     log: Log,
 }
 
 #[derive(Default)]
 pub struct Log {
     pub read: Transcript,
-    /// By key: the conversation that the acknowledgement named.
-    pub acknowledged: HashMap<String, String>,
-    pub broken: Vec<String>,
-    pub attempts: usize,
+    /// Where the acknowledged messages are.
+    pub conversations: Vec<String>,
     pub resumed: usize,
 }
 
 impl Sender {
-    pub fn new(address: Address, conversation: &str) -> Self {
+    pub fn new(address: Address, conversation: &str, email: &str, recorder: Recorder) -> Self {
         Self {
             address,
             conversation: conversation.to_owned(),
+            email: email.to_owned(),
+            recorder,
+            op: 0,
             log: Log::default(),
         }
     }
@@ -68,25 +52,29 @@ impl Sender {
                 self.broken(format!("{}: no end after {PATIENCE:?}", turn.content));
             }
         }
+        self.recorder.seen(&self.email, self.op, &self.log.read);
         self.log
     }
 
     async fn deliver(&mut self, turn: &Turn) {
         let body = turn.body(&self.conversation);
         loop {
-            self.log.attempts += 1;
+            let message = turn.message(&self.conversation);
+            self.op = self.recorder.invoke(&self.email, &message);
             match self.address.client().try_send_stream(&body).await {
                 Ok(Ok(events)) => {
                     if self.read(turn, events).await {
                         return;
                     }
                 }
-                Ok(Err(answer)) if answer.status == 503 => {}
+                Ok(Err(answer)) if answer.status == 503 => self.unsure("503"),
                 Ok(Err(answer)) => {
-                    self.broken(format!("{}: {} {}", turn.key, answer.status, answer.body));
+                    let why = format!("{}: {} {}", turn.key, answer.status, answer.body);
+                    self.line(What::Fail { why: why.clone() });
+                    self.broken(why);
                     return;
                 }
-                Err(_) => {}
+                Err(error) => self.unsure(&error.to_string()),
             }
             self.address.pause().await;
         }
@@ -95,9 +83,13 @@ impl Sender {
     /// Whether the run ended; otherwise the message must be sent again.
     async fn read(&mut self, turn: &Turn, mut events: EventStream) -> bool {
         let mut run: Option<String> = None;
+        let mut acknowledged = false;
         loop {
             let Some(Ok(event)) = events.next().await else {
                 let (Some(run), Some(after)) = (&run, events.last_id.clone()) else {
+                    if !acknowledged {
+                        self.unsure("the stream broke off");
+                    }
                     return false;
                 };
                 events = self.resume(run, &after).await;
@@ -112,10 +104,12 @@ impl Sender {
             let data = &event.data["data"];
             if event.event == "message"
                 && data["client_message_id"] == turn.key.as_str()
-                && let Some(conversation) = data["conversation_id"].as_str()
+                && !acknowledged
+                && let Some(yes) = yes(data)
             {
-                let (key, conversation) = (turn.key.clone(), conversation.to_owned());
-                self.log.acknowledged.insert(key, conversation);
+                acknowledged = true;
+                self.log.conversations.push(yes.conversation.clone());
+                self.line(What::Ok(yes));
             }
             if let Some(id) = data["run_id"].as_str() {
                 run = Some(id.to_owned());
@@ -123,15 +117,8 @@ impl Sender {
             if event.event == "reset" {
                 self.broken(format!("{}: reset: {}", turn.key, event.data));
             }
-            if event.event == "run" {
-                match data["state"].as_str().unwrap_or_default() {
-                    "completed" => return true,
-                    "failed" | "cancelled" => {
-                        self.broken(format!("{}: {}", turn.key, event.data));
-                        return true;
-                    }
-                    _ => {}
-                }
+            if event.event == "run" && ended(data) {
+                return true;
             }
         }
     }
@@ -151,7 +138,16 @@ impl Sender {
         }
     }
 
-    fn broken(&mut self, what: String) {
-        self.log.broken.push(what);
+    fn line(&self, what: What) {
+        self.recorder.line(&self.email, self.op, what);
+    }
+
+    fn unsure(&self, why: &str) {
+        let why = why.to_owned();
+        self.line(What::Info { why });
+    }
+
+    fn broken(&self, why: String) {
+        self.line(What::Broken { why });
     }
 }

@@ -12,17 +12,19 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::compare::{self, Compared};
-use super::reader;
-use super::sender::{Address, Log, Sender};
+use super::sender::{Log, Sender};
 use super::turns::turns;
 use crate::database::Database;
+use crate::history::{self, Recorder, State, Verdict};
 use crate::programs;
+use crate::reader::{self, Address};
 
 /// Promised: every run is over within this time of the restart.
 const RUNS_END: Duration = Duration::from_secs(30);
 /// After the last answer: a point behind it may still be on its way.
 const GRACE: Duration = Duration::from_secs(2);
 const SIGKILL: i32 = 9;
+const EMAIL: &str = "user@example.org";
 
 pub struct Trial {
     pub point: &'static str,
@@ -37,7 +39,7 @@ pub struct Report {
     pub deaths: usize,
     /// From the last restart to the end of the runs that the death left.
     pub recovery: Duration,
-    pub attempts: usize,
+    pub verdict: Verdict,
     pub streams_resumed: usize,
     pub sockets_resumed: usize,
     pub compared: Compared,
@@ -55,8 +57,8 @@ impl fmt::Display for Report {
             " {} deaths, {} attempts, {} answers begun again, {} model calls asked for again, \
              recovered in {:.1} s",
             self.deaths,
-            self.attempts,
-            self.compared.restarted,
+            self.verdict.attempts,
+            self.verdict.restarted,
             self.compared.asked_again,
             self.recovery.as_secs_f64()
         )
@@ -65,7 +67,10 @@ impl fmt::Display for Report {
 
 impl Trial {
     pub async fn run(self, database: TestDatabase) -> Report {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("rejoinder-chaos-")
+            .tempdir()
+            .unwrap();
         let data_dir = &folder.path().join("data");
         std::fs::create_dir(data_dir).unwrap();
         let database = Database::of(&database, data_dir);
@@ -78,7 +83,7 @@ impl Trial {
             .start()
             .await;
         let client = Client::new(&server.url);
-        client.register("user@example.org").await;
+        client.register(EMAIL).await;
         let (moved, url) = watch::channel(server.url.clone());
         let token = client.token().unwrap();
         let address = Address { url, token };
@@ -90,7 +95,8 @@ impl Trial {
         let beginning = reader::end(&client).await;
 
         let turns = turns();
-        let sender = Sender::new(address.clone(), &conversation);
+        let recorder = Recorder::create(&folder.path().join("history.jsonl"));
+        let sender = Sender::new(address.clone(), &conversation, EMAIL, recorder.clone());
         let mut sending = JoinSet::new();
         sending.spawn(sender.run(turns.clone()));
         let watched = vec![conversation.clone()];
@@ -104,6 +110,7 @@ impl Trial {
 
         let mut deaths = 0;
         let mut recovery = Duration::ZERO;
+        let mut broken = Vec::new();
         let mut log = None;
         while death(&mut server, &mut sending, &mut log).await {
             deaths += 1;
@@ -117,7 +124,10 @@ impl Trial {
             } else {
                 server = binary().start().await;
                 moved.send_replace(server.url.clone());
-                recovery = database.runs_end(RUNS_END).await;
+                match database.runs_end(RUNS_END).await {
+                    Ok(took) => recovery = took,
+                    Err(late) => broken.push(late),
+                }
                 break;
             }
         }
@@ -126,7 +136,7 @@ impl Trial {
             None => sending.join_next().await.unwrap().unwrap(),
         };
         let live = reading.join_next().await.unwrap().unwrap();
-        let mut watched: Vec<String> = log.acknowledged.values().cloned().collect();
+        let mut watched: Vec<String> = log.conversations.clone();
         watched.sort_unstable();
         watched.dedup();
         let late = reader::follow(address.clone(), beginning, watched, turns.len()).await;
@@ -141,21 +151,32 @@ impl Trial {
             late: &late,
             requests: &model.answers(),
         };
-        let (compared, mut broken) = found.compare(&address.client(), &database).await;
+        let (compared, found_broken) = found.compare(&address.client()).await;
+        broken.extend(found_broken);
+        let state = State::collect(&server.url, &[EMAIL.to_owned()], &database).await;
+        found.streams(&state, &mut broken);
+        let verdict = history::check(&recorder.lines(), &state);
+        broken.extend(verdict.broken.iter().cloned());
+        let completed = [format!("completed {}", turns.len())];
+        if verdict.acknowledged != turns.len() || verdict.runs != completed {
+            broken.push(format!("{} messages: {verdict}", turns.len()));
+        }
         let exit = server.terminate().await;
         if !exit.success() {
             broken.push(format!("drain: {exit}; {}", binary().log()));
         }
-        database.check_integrity().await;
+        broken.extend(database.damage().await);
         if !broken.is_empty() {
-            println!("{failpoint}: {}", binary().log());
+            state.save(&folder.path().join("state.json"));
+            let kept = folder.keep();
+            println!("{failpoint}: kept {}\n{}", kept.display(), binary().log());
         }
         Report {
             point: self.point,
             hit: self.hit,
             deaths,
             recovery,
-            attempts: log.attempts,
+            verdict,
             streams_resumed: log.resumed,
             sockets_resumed: live.resumed,
             compared,

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use testkit::scripted_text;
 
+use crate::history::{Expected, Message};
+
 /// One message and what must come of it.
 #[derive(Debug, Clone)]
 pub struct Turn {
@@ -64,7 +66,19 @@ impl Turn {
         })
     }
 
-    pub fn calls(&self) -> usize {
-        self.todos.len() + self.sums.len()
+    /// For the log.
+    pub fn message(&self, conversation: &str) -> Message {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Message {
+            key: self.key.clone(),
+            content: self.content.clone(),
+            conversation: (!self.alone).then(|| conversation.to_owned()),
+            expect: Expected {
+                answers: self.answers.clone(),
+                calls: self.todos.len() + self.sums.len(),
+                todos: owned(&self.todos),
+                results: owned(&[&self.todos[..], &self.sums[..]].concat()),
+            },
+        }
     }
 }

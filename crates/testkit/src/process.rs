@@ -102,6 +102,15 @@ impl Binary {
         })
     }
 
+    /// A life that is killed so long after its birth, whether it listens by then or not.
+    pub async fn start_and_kill(&self, after: Duration) {
+        let listen = ["--listen", self.listen.as_str()];
+        let mut child = self.command("serve", &listen).spawn().unwrap();
+        tokio::time::sleep(after).await;
+        child.start_kill().unwrap();
+        child.wait().await.unwrap();
+    }
+
     /// A command of the operator on the same data, such as `backup`: its exit code, and what it said
     /// on both streams.
     pub async fn run(&self, command: &str, arguments: &[&str]) -> (ExitStatus, String) {

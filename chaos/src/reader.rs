@@ -6,16 +6,46 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Client, Incoming, Socket, Transcript};
 
-use super::sender::Address;
+use tokio::sync::watch;
+
+use crate::sender::{PAUSE, ended};
 
 /// For everything that is to come.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A silence in which nothing is wrong.
 const QUIET: Duration = Duration::from_secs(18);
 
+/// Where the server is now: it comes back at another address.
+#[derive(Clone)]
+pub struct Address {
+    pub url: watch::Receiver<String>,
+    pub token: String,
+}
+
+impl Address {
+    /// Of a server that comes back where it was.
+    #[must_use]
+    pub fn fixed(client: &Client) -> Self {
+        let (_, url) = watch::channel(client.base().to_owned());
+        let token = client.token().unwrap();
+        Self { url, token }
+    }
+
+    pub fn client(&self) -> Client {
+        let client = Client::new(&self.url.borrow());
+        client.set_token(Some(self.token.clone()));
+        client
+    }
+
+    /// A moment, or less where the server has come back.
+    pub async fn pause(&mut self) {
+        let _ = tokio::time::timeout(PAUSE, self.url.changed()).await;
+    }
+}
+
 #[derive(Default)]
 pub struct Reading {
-    read: Transcript,
+    pub read: Transcript,
     /// By message and revision: what its deltas alone add up to.
     pub texts: BTreeMap<(i64, i64), String>,
     ended: BTreeSet<String>,
@@ -31,11 +61,8 @@ impl Reading {
         let data = &frame["data"];
         match frame["type"].as_str() {
             Some("delta") if data["channel"] == "text" => self.delta(data),
-            Some("run") => {
-                let state = data["state"].as_str().unwrap_or_default();
-                if ["completed", "failed", "cancelled"].contains(&state) {
-                    self.ended.insert(data["run_id"].to_string());
-                }
+            Some("run") if ended(data) => {
+                self.ended.insert(data["run_id"].to_string());
             }
             Some("reset" | "error") => self.broken.push(frame.to_string()),
             _ => {}
