@@ -103,6 +103,19 @@ class Account:
         mine = [one for one in waiting if one["run_id"] == sent["run_id"]]
         return {"id": mine[0]["approval_id"], "arguments_hash": mine[0]["arguments_hash"]}
 
+    def calls(self):
+        content = "[[script: tool=doubt tokens=2]]"
+        sent = self.call("POST", "/chat/messages", {"content": content}, 200)
+        unknown = self.call("GET", "/chat/calls", status=200)["calls"]
+        mine = [one for one in unknown if one["run_id"] == sent["run_id"]]
+        return {"call_id": mine[0]["call_id"]}
+
+    def permissions(self):
+        asked = self.approvals()
+        body = {"decision": "approve", "arguments_hash": asked["arguments_hash"], "scope": "conversation"}
+        approved = self.call("POST", f"/chat/approvals/{asked['id']}", body, 200)
+        return {"conversation_id": approved["conversation_id"], "tool_name": approved["tool_name"]}
+
     def todos(self):
         return {"id": self.call("POST", "/todos", {"title": "Made for a request"}, 201)["id"]}
 

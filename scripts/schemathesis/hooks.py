@@ -19,8 +19,8 @@ KEPT = {ADMIN.id, OWNER.id, OTHER.id}
 
 # These end the login or the account that they are called with: each call has one of its own.
 ENDING = {"logout", "logout_all", "delete_me", "change_password", "end_session"}
-# Its decision uses the approval up.
-USED_UP = {"decide_approval"}
+# Their decision uses the approval, or the call of unknown outcome, up.
+USED_UP = {"decide_approval", "decide_call"}
 
 NAMES = {
     operation["operationId"]
@@ -144,6 +144,9 @@ def believable_body(case, dice):
         body["model"] = dice.choice(["openai/scripted", None])
     if body.get("time_zone") is not None:
         body["time_zone"] = dice.choice(["UTC", "Europe/Vienna", "America/St_Johns"])
+    # Only an approval reaches further than its call.
+    if is_one_of(case, "decide_approval") and body.get("decision") == "deny":
+        body.pop("scope", None)
     if is_one_of(case, "delete_me"):
         body["password"] = PASSWORD
     if is_one_of(case, "change_password"):

@@ -3,9 +3,11 @@ same process still serves afterwards. Called by scripts/schemathesis.sh; the arg
 to `schemathesis run`."""
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -20,6 +22,31 @@ method = "POST"
 url = "http://127.0.0.1:9/orders"
 policy = "ask"
 """
+
+# Nobody ever knows what became of its calls.
+DOUBT = """
+[[tools]]
+name = "doubt"
+description = "Orders goods."
+schema = { type = "object" }
+method = "POST"
+url = "%s/doubts"
+policy = "allow"
+"""
+
+
+def silent_service():
+    """Takes a request and goes without a word."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return "http://127.0.0.1:%d" % listener.getsockname()[1]
 
 
 def program(variable, name):
@@ -40,7 +67,7 @@ def start(command, **kwargs):
 def main(arguments):
     with tempfile.TemporaryDirectory(prefix="rejoinder-schema.") as folder:
         folder = pathlib.Path(folder)
-        (folder / "rejoinder.toml").write_text("send_rate_per_minute = 100000\n" + TOOL)
+        (folder / "rejoinder.toml").write_text("send_rate_per_minute = 100000\n" + TOOL + DOUBT % silent_service())
         model, model_url = start([program("SCRIPTED_MODEL_BIN", "scripted-model")])
         log = open(folder / "server.log", "w")
         command = [program("REJOINDER_BIN", "rejoinder"), "serve", "--listen", "127.0.0.1:0"]

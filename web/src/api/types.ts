@@ -21,7 +21,8 @@ export type Call = Omit<Schemas["CallResponse"], "arguments" | "result"> & {
 };
 export type CallDecision = Schemas["CallDecision"];
 export type Permission = Schemas["PermissionResponse"];
-export type MessageCreate = Schemas["MessageCreate"];
+/** Agents can not be chosen yet. */
+export type MessageCreate = Omit<Schemas["MessageCreate"], "agent_id">;
 export type ToolState = Schemas["CallState"];
 export type Channel = Schemas["DeltaChannel"];
 

@@ -269,4 +269,38 @@ describe("a conversation", () => {
     );
     await screen.findByText("Answering");
   });
+
+  it("tells at the end of an answer that nobody knows whether a call happened", async () => {
+    act(() => void router.navigate({ to: "/c/$conversationId", params: { conversationId: "c1" } }));
+    await screen.findByRole("heading", { name: "Greetings" });
+    const call = { call_id: "x", arguments: {}, state: "unknown" as const };
+    const asked = message({ id: 1, message_type: "tool_call", tool_name: "order", additional_data: call });
+    const result = message({
+      id: 2,
+      role: "tool",
+      message_type: "tool_result",
+      tool_success: "unknown",
+      content: "{}",
+      additional_data: { call_id: "x" },
+    });
+    const run = (run_id: string, state: "running" | "completed") =>
+      FakeSocket.last.receive({ type: "run", data: { run_id, state }, conversation_id: "c1" });
+    act(() => {
+      run("r1", "running");
+      for (const data of [asked, result]) {
+        FakeSocket.last.receive({ type: "message", data, conversation_id: "c1" });
+      }
+    });
+    await screen.findByText("Answering");
+    act(() => run("r1", "completed"));
+    await screen.findByText("Answer ready. Nobody knows whether a call happened");
+    const decided = { ...asked, additional_data: { ...call, decision: "happened" as const } };
+    act(() => {
+      FakeSocket.last.receive({ type: "message", data: decided, conversation_id: "c1" });
+      run("r2", "running");
+    });
+    await screen.findByText("Answering");
+    act(() => run("r2", "completed"));
+    await screen.findByText("Answer ready");
+  });
 });

@@ -97,6 +97,7 @@ fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         ("create_conversation", "Idempotency-Key", key.clone()),
         ("regenerate", "Idempotency-Key", key.clone()),
         ("send_message", "Idempotency-Key", key),
+        ("list_calls", "state", json!({ "pattern": "^(unknown)?$" })),
         ("list_conversations", "page", json!({ "maximum": PAGES })),
         ("list_conversations", "cursor", cursor),
         ("list_conversations", "q", filter(FILTER_CHARS)),

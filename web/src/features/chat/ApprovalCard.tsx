@@ -59,13 +59,12 @@ export function ApprovalCard({ approval, onDecide }: { approval: Approval; onDec
         {button("approve", "Approve")}
         {button("deny", "Deny")}
       </div>
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-line border-t px-4 py-2.5">
+      <div className="flex items-center gap-3 border-line border-t px-4 py-3 max-sm:flex-col max-sm:items-stretch max-sm:gap-1">
         <Button
-          kind="quiet"
           busy={sending === "approveconversation"}
           disabled={sending !== null}
           aria-describedby={alwaysId}
-          className="-ms-3.5 max-sm:h-auto max-sm:whitespace-normal max-sm:py-2 max-sm:text-start"
+          className="max-sm:w-full"
           onClick={() => void decide("approve", "conversation")}
         >
           Allow always in this conversation

@@ -150,9 +150,14 @@ export function ChatPage({
     setNote(null);
     const callId = call.additional_data?.call_id ?? "";
     const outcome = await decideCall(call.conversation_id, callId, decision);
-    if (outcome === "taken") setSaid(SAID[decision]);
-    else setNote(NOT_TAKEN[outcome]);
-    return outcome === "taken";
+    if (outcome !== "taken") {
+      setNote(NOT_TAKEN[outcome]);
+      return false;
+    }
+    setSaid(SAID[decision]);
+    // The button that had the focus goes with its card.
+    if (matchMedia("(hover: hover)").matches) input.current?.focus();
+    return true;
   }, []);
 
   const send = (content: string) => {
@@ -252,6 +257,7 @@ export function ChatPage({
 
       <Announcer
         asks={approvals.length > 0}
+        doubts={hasDoubts(branch.messages)}
         active={activeId !== null}
         outcome={run?.state}
         conversationId={conversationId}
@@ -301,11 +307,14 @@ function Dismissible({
 /** Tells screen readers when an answer begins, waits and ends, never each word of it. */
 function Announcer({
   asks,
+  doubts,
   active,
   outcome,
   conversationId,
 }: {
   asks: boolean;
+  /** Of a call in the messages nobody knows whether it happened. */
+  doubts: boolean;
   active: boolean;
   outcome: string | undefined;
   conversationId: string | null;
@@ -322,13 +331,23 @@ function Announcer({
     else if (active && !before.active) setWords("Answering");
     else if (!active && before.active) {
       const ends: Record<string, string> = { failed: "Answer failed", cancelled: "Answer stopped" };
-      setWords(ends[outcome ?? ""] ?? "Answer ready");
+      const end = ends[outcome ?? ""] ?? "Answer ready";
+      setWords(doubts ? `${end}. Nobody knows whether a call happened` : end);
     }
-  }, [asks, active, outcome, conversationId]);
+  }, [asks, doubts, active, outcome, conversationId]);
   return (
     <div aria-live="polite" className="sr-only">
       {words}
     </div>
+  );
+}
+
+function hasDoubts(messages: Message[]): boolean {
+  const unknown = messages.filter(({ tool_success }) => tool_success === "unknown");
+  const calls = new Set(unknown.map(({ additional_data }) => additional_data?.call_id));
+  return messages.some(
+    ({ message_type, additional_data: data }) =>
+      message_type === "tool_call" && calls.has(data?.call_id) && !data?.decision,
   );
 }
 

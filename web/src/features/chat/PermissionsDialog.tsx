@@ -38,7 +38,7 @@ export default function PermissionsDialog({
             <div className="min-w-0 flex-1">
               <p className="[overflow-wrap:anywhere]">{toolName(tool_name)}</p>
               <p className="text-muted text-sm" title={exactTime(created_at)}>
-                Since {shortTime(created_at)}
+                Allowed {shortTime(created_at)}
               </p>
             </div>
             <Button

@@ -79,7 +79,7 @@ export function UnknownCard({
           <AlertIcon className="mt-0.5 shrink-0 text-warning" />
           <span>Nobody knows whether this happened: {visible(order(name, args))}</span>
         </h2>
-        <p className="mt-1 [overflow-wrap:anywhere]">
+        <p className="mt-1 mb-1.5 [overflow-wrap:anywhere]">
           {typeof why === "string" ? visible(why) : "It may or may not have happened."} It is not repeated by
           itself.
         </p>
