@@ -114,12 +114,12 @@ async fn a_full_disk_passes(template: &Template, site: &Site, mut disk: Disk) {
     }
     let server = binary.start().await;
     let database = Database::of(&TestDatabase::sqlite(), &site.data_dir);
-    database.runs_end(PATIENCE).await;
+    database.runs_end(PATIENCE).await.unwrap();
     // The first day's, the long one, the repeated one, and those that were acknowledged on the way.
     assert_eq!(client.conversations().await.len(), 3 + stored);
     assert_eq!(database.contradictions().await, Vec::<String>::new());
     assert!(server.terminate().await.success());
-    database.check_integrity().await;
+    assert_eq!(database.damage().await, Vec::<String>::new());
 }
 
 async fn ready(client: &Client) -> u16 {
