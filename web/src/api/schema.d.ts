@@ -1016,8 +1016,7 @@ export interface components {
             conversation_id?: string | null;
             /** @description `provider/model`; left out: the conversation's. */
             model?: string | null;
-            /** @enum {unknown} */
-            on_busy?: "reject" | null;
+            on_busy?: components["schemas"]["OnBusy"] | null;
             /**
              * Format: int64
              * @description Left out: the end of the active branch.

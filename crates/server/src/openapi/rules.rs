@@ -65,11 +65,7 @@ fn properties() -> Vec<(&'static str, &'static str, Value)> {
         ("MessageCreate", "client_message_id", uuid()),
         ("MessageCreate", "model", line(MODEL_CHARS)),
         ("MessageCreate", "agent_id", json!({ "type": "null" })),
-        (
-            "MessageCreate",
-            "on_busy",
-            json!({ "enum": ["reject", null] }),
-        ),
+        ("MessageChange", "content", text(CONTENT_CHARS)),
         ("ConversationCreate", "model", line(MODEL_CHARS)),
         ("ConversationChange", "model", line(MODEL_CHARS)),
         ("RegenerateRequest", "model", line(MODEL_CHARS)),
