@@ -1,16 +1,11 @@
 import { api } from "./apiClient";
+import { type Branch, toBranch } from "./messageList";
 import { unwrap } from "./problem";
 import type { components } from "./schema";
 import type { Message, MessageCreate } from "./types";
 
 /** How many messages one request brings. */
 const PAGE_SIZE = 50;
-
-export interface MessagePage {
-  messages: Message[];
-  /** Older messages exist before the first one. */
-  hasOlder: boolean;
-}
 
 export const chatApi = {
   /** Stores the message and starts the run; the answer comes over the socket. */
@@ -41,7 +36,7 @@ export const chatApi = {
   async getConversationMessages(
     conversationId: string,
     { before, signal }: { before?: number; signal?: AbortSignal } = {},
-  ): Promise<MessagePage> {
+  ): Promise<Branch> {
     const call = api.GET("/api/v1/chat/conversations/{conversation_id}/messages", {
       params: {
         path: { conversation_id: conversationId },
@@ -52,8 +47,25 @@ export const chatApi = {
     const messages = (await unwrap(call)) as Message[];
     const link = (await call).response.headers.get("link");
     const hasOlder = link ? /rel="?prev"?/.test(link) : messages.length === PAGE_SIZE;
-    return { messages, hasOlder };
+    return toBranch(messages, hasOlder);
   },
+
+  async changeQueued(conversationId: string, messageId: number, content: string): Promise<Message> {
+    const changed = await unwrap(
+      api.PATCH("/api/v1/chat/conversations/{conversation_id}/messages/{message_id}", {
+        params: { path: { conversation_id: conversationId, message_id: messageId } },
+        body: { content },
+      }),
+    );
+    return changed as Message;
+  },
+
+  removeQueued: (conversationId: string, messageId: number) =>
+    unwrap(
+      api.DELETE("/api/v1/chat/conversations/{conversation_id}/messages/{message_id}", {
+        params: { path: { conversation_id: conversationId, message_id: messageId } },
+      }),
+    ),
 
   async regenerate(conversationId: string, messageId: number) {
     const accepted = await unwrap(

@@ -6,13 +6,15 @@ import {
 } from "@tanstack/react-query";
 import { isActiveState } from "./activityStore";
 import { chatApi } from "./chatApi";
-import { type Branch, mergeLatest, placeMessage } from "./messageList";
+import { type Branch, dropQueued, mergeLatest, placeMessage, toBranch } from "./messageList";
 import { keys, queryClient } from "./queryClient";
 import { applyMessage } from "./streamStore";
 import type { Conversation, ConversationList, Message } from "./types";
 
-/** Messages that arrive while a page of their conversation is being fetched, by conversation. */
-const arriving = new Map<string, Message[]>();
+type Change = (branch: Branch) => Branch;
+
+/** What changes while a page of a conversation is being fetched, by conversation. */
+const arriving = new Map<string, Change[]>();
 
 const conversationsQuery = infiniteQueryOptions({
   queryKey: keys.conversations,
@@ -48,14 +50,14 @@ export const messagesQuery = (id: string) =>
   queryOptions({ queryKey: keys.messages(id), queryFn: ({ signal }) => fetchLatest(id, signal) });
 
 async function fetchLatest(id: string, signal: AbortSignal): Promise<Branch> {
-  const during: Message[] = [];
+  const during: Change[] = [];
   arriving.set(id, during);
   try {
     const latest = await chatApi.getConversationMessages(id, { signal });
     for (const message of latest.messages) applyMessage(message);
     const merged = mergeLatest(queryClient.getQueryData<Branch>(keys.messages(id)), latest);
     // The socket may have been ahead of the snapshot.
-    return during.reduce(placeMessage, merged);
+    return during.reduce((branch, change) => change(branch), merged);
   } finally {
     if (arriving.get(id) === during) arriving.delete(id);
   }
@@ -76,7 +78,7 @@ export async function loadOlder(id: string): Promise<void> {
       (now) =>
         now &&
         (now.messages[0]?.id === first.id
-          ? { messages: [...page.messages, ...now.messages], hasOlder: page.hasOlder }
+          ? { ...now, messages: [...page.messages, ...now.messages], hasOlder: page.hasOlder }
           : now),
     );
   } finally {
@@ -88,17 +90,39 @@ export async function loadOlder(id: string): Promise<void> {
 export function forgetOlder(id: string, keep: number): void {
   queryClient.setQueryData<Branch>(
     keys.messages(id),
-    (branch) => branch && { messages: branch.messages.slice(-keep), hasOlder: true },
+    (branch) => branch && { ...branch, messages: branch.messages.slice(-keep), hasOlder: true },
   );
 }
 
 /** A message was created or changed, here or on another device. */
 export function receiveMessage(message: Message): void {
-  const id = message.conversation_id;
-  arriving.get(id)?.push(message);
-  queryClient.setQueryData<Branch>(keys.messages(id), (branch) =>
-    branch ? placeMessage(branch, message) : undefined,
-  );
+  changeBranch(message.conversation_id, (branch) => placeMessage(branch, message));
+}
+
+/** A message was removed from the queue. */
+export function forgetQueued(conversationId: string, messageId: number): void {
+  changeBranch(conversationId, (branch) => dropQueued(branch, messageId));
+}
+
+function changeBranch(id: string, change: Change): void {
+  arriving.get(id)?.push(change);
+  queryClient.setQueryData<Branch>(keys.messages(id), (branch) => (branch ? change(branch) : undefined));
+}
+
+export async function changeQueued({ conversation_id, id }: Message, content: string): Promise<void> {
+  receiveMessage(await chatApi.changeQueued(conversation_id, id, content));
+}
+
+export async function removeQueued({ conversation_id, id }: Message): Promise<void> {
+  await chatApi.removeQueued(conversation_id, id);
+  forgetQueued(conversation_id, id);
+}
+
+/** Whether the run is the one that the conversation's last answer is written by, as far as is known here. */
+export function isPresentRun(conversationId: string, runId: string): boolean {
+  const messages = queryClient.getQueryData<Branch>(keys.messages(conversationId))?.messages;
+  const conversation = queryClient.getQueryData<Conversation>(keys.conversation(conversationId));
+  return messages?.at(-1)?.run_id === runId || conversation?.active_run?.run_id === runId;
 }
 
 export const knowsMessage = ({ id, conversation_id }: Message): boolean =>
@@ -110,7 +134,7 @@ export const knowsMessage = ({ id, conversation_id }: Message): boolean =>
 export function beginConversation(message: Message): void {
   queryClient.setQueryData<Branch>(
     keys.messages(message.conversation_id),
-    (branch) => branch ?? { messages: [message], hasOlder: false },
+    (branch) => branch ?? toBranch([message], false),
   );
 }
 

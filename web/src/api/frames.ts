@@ -19,7 +19,7 @@ interface Frame<Type extends Schemas["FrameType"], Data> {
 /** What the socket brings; types that are not listed here are ignored. */
 export type ServerFrame =
   | Frame<"connection", Schemas["ConnectionData"]>
-  | Frame<"message", Message>
+  | Frame<"message", Message | Schemas["MessageDeletedData"]>
   | Frame<"delta", Delta>
   | Frame<"typing", TypingData>
   | Frame<"run", RunData>
@@ -35,6 +35,8 @@ export interface OutgoingMessage {
   content: string;
   client_message_id: string;
   model?: string | null;
+  /** Beside an answer that is being written; without one they are the same. */
+  on_busy?: "enqueue" | "interrupt";
   time_zone: string;
 }
 

@@ -4,12 +4,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import { regenerate, sendMessage, startLive, stopRun, watchConversation } from "./live";
-import type { Branch } from "./messageList";
+import { type Branch, toBranch } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
 import { keys, queryClient } from "./queryClient";
 import { signIn } from "./session";
 import { flushStreams, useStreams } from "./streamStore";
 import { message } from "./testData";
+import type { Message } from "./types";
 import { useVersion } from "./version";
 
 const at = (path: string) => `http://localhost:3000/api/v1${path}`;
@@ -83,7 +84,7 @@ function firstId(): string {
 
 const sentMessages = (socket: FakeSocket) => socket.sent.filter(({ type }) => type === "message");
 const say = (content: string, conversation_id: string | null = null) =>
-  sendMessage({ content, conversation_id, model: null });
+  sendMessage({ content, conversation_id, model: null, on_busy: "enqueue" });
 
 describe("sending", () => {
   it("goes over the socket and is done when it is acknowledged", () => {
@@ -219,7 +220,7 @@ describe("live text", () => {
 
   it("is forgotten on a reset, and everything is asked for again", async () => {
     const off = watchConversation("c1");
-    queryClient.setQueryData<Branch>(keys.messages("c1"), { messages: [open], hasOlder: false });
+    queryClient.setQueryData<Branch>(keys.messages("c1"), toBranch([open], false));
     FakeSocket.last.receive({ type: "message", data: open, conversation_id: "c1" });
     flushStreams();
     expect(useStreams.getState().texts[7]?.text).toBe("Hello");
@@ -265,7 +266,7 @@ describe("runs", () => {
   it("of another answer put it in place of the first", async () => {
     const question = message({ id: 1, role: "user", message_type: "user_input", content: "?" });
     const first = message({ id: 2, content: "no" });
-    queryClient.setQueryData<Branch>(keys.messages("c1"), { messages: [question, first], hasOlder: false });
+    queryClient.setQueryData<Branch>(keys.messages("c1"), toBranch([question, first], false));
     const second = message({ id: 3, parent_id: 1, run_id: "r2", status: "queued", siblings: [2, 3] });
     server.use(
       http.post(at("/chat/conversations/c1/messages/2/regenerate"), () =>
@@ -282,10 +283,10 @@ describe("runs", () => {
 
 it("another answer that is complete before the request for it was answered stays complete", async () => {
   const question = message({ id: 1, role: "user", message_type: "user_input", content: "?" });
-  queryClient.setQueryData<Branch>(keys.messages("c1"), {
-    messages: [question, message({ id: 2, status: "failed" })],
-    hasOlder: false,
-  });
+  queryClient.setQueryData<Branch>(
+    keys.messages("c1"),
+    toBranch([question, message({ id: 2, status: "failed" })], false),
+  );
   const second = message({ id: 3, parent_id: 1, run_id: "r2", status: "queued", siblings: [2, 3] });
   server.use(
     http.post(at("/chat/conversations/c1/messages/2/regenerate"), () => {
@@ -306,6 +307,52 @@ it("another answer that is complete before the request for it was answered stays
     content: "Yes",
   });
   expect(useActivity.getState().runs.c1?.state).toBe("completed");
+});
+
+describe("a message that waits", () => {
+  const user = (id: number, fields: Partial<Message>) =>
+    message({ id, role: "user", message_type: "user_input", ...fields });
+  const question = user(1, { content: "?" });
+  const answer = message({ id: 2, status: "streaming" });
+  const waits = user(3, { content: "next", status: "queued", parent_id: null, run_id: "r2" });
+  const receive = (type: string, data: unknown) =>
+    FakeSocket.last.receive({ type, data, conversation_id: "c1" });
+  const branch = () => queryClient.getQueryData<Branch>(keys.messages("c1"));
+
+  beforeEach(() => {
+    queryClient.setQueryData<Branch>(keys.messages("c1"), toBranch([question, answer], false));
+    receive("run", { run_id: "r1", state: "running" });
+  });
+
+  it("is sent as one that may wait, and does not pass for what goes on", () => {
+    sendMessage({ content: "next", conversation_id: "c1", model: null, on_busy: "interrupt" });
+    expect(sentMessages(FakeSocket.last)[0]?.data).toMatchObject({ on_busy: "interrupt" });
+    const client_message_id = firstId();
+    receive("ack", { client_message_id, message: waits, conversation_id: "c1", run_id: "r2" });
+    expect(branch()).toEqual({ messages: [question, answer], hasOlder: false, queued: [waits] });
+    expect(useActivity.getState().runs.c1).toEqual({ run_id: "r1", state: "running" });
+    expect(useOutbox.getState().waiting).toEqual([]);
+  });
+
+  it("comes into the branch when its turn has come", () => {
+    receive("message", waits);
+    receive("message", { ...answer, status: "complete" });
+    receive("run", { run_id: "r1", state: "completed" });
+    receive("message", { ...waits, status: "complete", parent_id: 2 });
+    receive("message", message({ id: 4, parent_id: 3, run_id: "r2", status: "queued" }));
+    receive("run", { run_id: "r2", state: "queued" });
+    expect(branch()?.messages.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    expect(branch()?.queued).toEqual([]);
+    expect(useActivity.getState().runs.c1).toEqual({ run_id: "r2", state: "queued" });
+  });
+
+  it("goes when it is removed, and takes nothing with it", () => {
+    receive("message", waits);
+    receive("run", { run_id: "r2", state: "cancelled" });
+    receive("message", { id: 3, deleted: true });
+    expect(branch()?.queued).toEqual([]);
+    expect(useActivity.getState().runs.c1).toEqual({ run_id: "r1", state: "running" });
+  });
 });
 
 it("ignores frames it does not know", () => {

@@ -4,11 +4,14 @@ import { chatApi } from "./chatApi";
 import {
   beginConversation,
   forgetConversation,
+  forgetQueued,
+  isPresentRun,
   knowsMessage,
   receiveConversation,
   receiveMessage,
 } from "./conversationService";
 import type { AckData, ServerFrame } from "./frames";
+import { isQueued } from "./messageList";
 import { outbox, useOutbox, type Waiting } from "./outbox";
 import { ApiError, errorText } from "./problem";
 import { keys, queryClient } from "./queryClient";
@@ -81,7 +84,8 @@ export function receiveFrame(frame: ServerFrame): void {
       sawVersion(frame.data.version);
       return;
     case "message":
-      takeMessage(frame.data);
+      if (!("deleted" in frame.data)) takeMessage(frame.data);
+      else if (conversationId) forgetQueued(conversationId, frame.data.id);
       return;
     case "delta":
       if (applyDelta(frame.data) === "gap" && conversationId) rewatch(conversationId);
@@ -134,6 +138,14 @@ function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>
   if (known && known.run_id === run.run_id && !isActiveState(known.state) && isActiveState(run.state)) {
     return;
   }
+  // Nor does one that never had its turn end the one that goes on.
+  if (
+    known?.run_id !== run.run_id &&
+    !isActiveState(run.state) &&
+    !isPresentRun(conversationId, run.run_id)
+  ) {
+    return;
+  }
   activity.setRun(conversationId, run);
 }
 
@@ -155,7 +167,8 @@ function takeTodo(todo: Todo | { id: number; deleted: boolean }): void {
 
 function takeAck(ack: AckData): void {
   const id = ack.conversation_id;
-  if (ack.message.parent_id === null) beginConversation(ack.message);
+  const waits = isQueued(ack.message);
+  if (ack.message.parent_id === null && !waits) beginConversation(ack.message);
   receiveMessage(ack.message);
   const known = useActivity.getState().runs[id];
   const entry = useOutbox
@@ -163,7 +176,7 @@ function takeAck(ack: AckData): void {
     .waiting.find(({ client_message_id }) => client_message_id === ack.client_message_id);
   // Of a message that was sent again the run may be over long ago; the feed will tell.
   const isNew = entry !== undefined && Date.now() - entry.created_at < FRESH;
-  if (isNew && known?.run_id !== ack.run_id) {
+  if (isNew && !waits && known?.run_id !== ack.run_id) {
     activity.setRun(id, { run_id: ack.run_id, state: "queued" });
   }
   outbox.acknowledge(ack.client_message_id, id);
@@ -192,17 +205,19 @@ export function sendMessage(message: {
   content: string;
   conversation_id: string | null;
   model: string | null;
+  on_busy: "enqueue" | "interrupt";
 }): void {
   const user = useSession.getState().user;
   if (!user) return;
   sendBySocket(outbox.add({ ...message, user_id: user.id }));
 }
 
-function sendBySocket({ content, client_message_id, model, time_zone, conversation_id }: Waiting): boolean {
+function sendBySocket(entry: Waiting): boolean {
+  const { content, client_message_id, model, on_busy, time_zone, conversation_id } = entry;
   return (
     socket?.send({
       type: "message",
-      data: { content, client_message_id, time_zone, ...(model && { model }) },
+      data: { content, client_message_id, time_zone, ...(model && { model }), ...(on_busy && { on_busy }) },
       conversation_id,
     }) ?? false
   );
@@ -220,7 +235,7 @@ function sendByRequest(): void {
 }
 
 async function post(entry: Waiting): Promise<void> {
-  const { content, client_message_id, model, time_zone, conversation_id } = entry;
+  const { content, client_message_id, model, on_busy, time_zone, conversation_id } = entry;
   if (posting.has(client_message_id)) return;
   posting.add(client_message_id);
   try {
@@ -229,6 +244,7 @@ async function post(entry: Waiting): Promise<void> {
       client_message_id,
       conversation_id,
       model,
+      on_busy,
       time_zone,
     });
     takeAck({

@@ -62,7 +62,7 @@ export const outbox = {
     useOutbox.setState({ waiting });
   },
 
-  add(message: Pick<Waiting, "content" | "conversation_id" | "model" | "user_id">): Waiting {
+  add(message: Pick<Waiting, "content" | "conversation_id" | "model" | "on_busy" | "user_id">): Waiting {
     const entry: Waiting = {
       ...message,
       client_message_id: uuid(),

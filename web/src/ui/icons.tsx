@@ -33,6 +33,9 @@ export const SidebarIcon = (props: IconProps) => (
   />
 );
 export const SendIcon = (props: IconProps) => <Icon path="M10 16V4m0 0L5 9m5-5 5 5" {...props} />;
+export const QueueIcon = (props: IconProps) => (
+  <Icon path="M10 12.500V3m0 0L6 7m4-4 4 4M4 13v3.500h12V13" {...props} />
+);
 export const StopIcon = (props: IconProps) => <Icon path="M6.5 6.5h7v7h-7z" {...props} />;
 export const MoreIcon = (props: IconProps) => <Icon path="M5 10h.01M10 10h.01M15 10h.01" {...props} />;
 export const PencilIcon = (props: IconProps) => (
@@ -74,6 +77,9 @@ export const ListIcon = (props: IconProps) => (
 );
 export const CalendarIcon = (props: IconProps) => (
   <Icon path="M4 5.5h12v11H4zM4 9h12M7.5 3v4m5-4v4" {...props} />
+);
+export const ClockIcon = (props: IconProps) => (
+  <Icon path="M10 3.500a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 6.500V10l2.500 1.500" {...props} />
 );
 export const ImageIcon = (props: IconProps) => (
   <Icon

@@ -26,6 +26,7 @@ import { MessageInput, type MessageInputHandle } from "./MessageInput";
 import { ModelPicker } from "./ModelPicker";
 import { useChatKeys } from "./useChatKeys";
 import { useModelChoice } from "./useModelChoice";
+import { useQueue } from "./useQueue";
 import { useRun } from "./useRun";
 
 // Markdown and the list make a third of the page's code, and an empty conversation needs neither.
@@ -56,7 +57,7 @@ const SAID: Record<CallDecision, string> = {
   did_not_happen: "Noted: it did not happen",
 };
 
-const NOTHING = { messages: [], hasOlder: false };
+const NOTHING = { messages: [], hasOlder: false, queued: [] };
 
 export function ChatPage({
   conversationId,
@@ -160,11 +161,19 @@ export function ChatPage({
     return true;
   }, []);
 
-  const send = (content: string) => {
+  const queue = useQueue({
+    userId: user.id,
+    queued: branch.queued,
+    attempt,
+    onLate: () => setNote("That message is no longer queued. Your changes to it are in the input."),
+    onRemoved: () => input.current?.focus(),
+  });
+
+  const send = (content: string, on_busy: "enqueue" | "interrupt" = "enqueue") => {
     setProblem(null);
     setNote(null);
     setDraft("");
-    sendMessage({ content, conversation_id: conversationId, model: model?.id ?? null });
+    sendMessage({ content, conversation_id: conversationId, model: model?.id ?? null, on_busy });
   };
   const stop = () => {
     if (activeId && conversationId) void attempt(() => stopRun(activeId, conversationId));
@@ -213,7 +222,12 @@ export function ChatPage({
       {missing ? (
         <NotFound onNewConversation={onNewConversation} />
       ) : isEmpty ? (
-        <EmptyState name={user.full_name} model={model} onPick={send} onExplainModel={explain} />
+        <EmptyState
+          name={user.full_name}
+          model={model}
+          onPick={(content) => send(content)}
+          onExplainModel={explain}
+        />
       ) : history.isError && !history.data ? (
         <LoadFailed reason={errorText(history.error)} onRetry={() => void history.refetch()} />
       ) : conversationId && !history.data ? (
@@ -229,6 +243,7 @@ export function ChatPage({
             run={run}
             active={activeId !== null}
             modelLabel={model?.label ?? null}
+            queue={queue}
             onRetry={retry}
             onDecide={onDecide}
             onCallDecide={onCallDecide}
@@ -246,7 +261,8 @@ export function ChatPage({
           <MessageInput
             value={draft}
             onChange={setDraft}
-            onSend={send}
+            onSend={(content) => send(content)}
+            onInterrupt={(content) => send(content, "interrupt")}
             onStop={stop}
             busy={activeId !== null}
             blocked={waiting.length > 0}
@@ -260,6 +276,7 @@ export function ChatPage({
         doubts={hasDoubts(branch.messages)}
         active={activeId !== null}
         outcome={run?.state}
+        queued={branch.queued.length}
         conversationId={conversationId}
       />
       <div aria-live="polite" className="sr-only">
@@ -310,6 +327,7 @@ function Announcer({
   doubts,
   active,
   outcome,
+  queued,
   conversationId,
 }: {
   asks: boolean;
@@ -317,15 +335,18 @@ function Announcer({
   doubts: boolean;
   active: boolean;
   outcome: string | undefined;
+  queued: number;
   conversationId: string | null;
 }) {
   const [words, setWords] = useState("");
-  const was = useRef({ asks: false, active: false, conversationId });
+  const was = useRef({ asks: false, active: false, queued, conversationId });
   useEffect(() => {
     const before = was.current;
-    was.current = { asks, active, conversationId };
+    was.current = { asks, active, queued, conversationId };
     // Looking at another conversation is not news of this one.
     if (before.conversationId !== conversationId && before.conversationId !== null) setWords("");
+    else if (active && queued > before.queued)
+      setWords(queued > 1 ? `${queued} messages queued` : "Message queued");
     else if (asks && !before.asks) setWords("The assistant asks for your approval");
     else if (active && !asks && before.asks) setWords("Answering");
     else if (active && !before.active) setWords("Answering");
@@ -334,7 +355,7 @@ function Announcer({
       const end = ends[outcome ?? ""] ?? "Answer ready";
       setWords(doubts ? `${end}. Nobody knows whether a call happened` : end);
     }
-  }, [asks, doubts, active, outcome, conversationId]);
+  }, [asks, doubts, active, outcome, queued, conversationId]);
   return (
     <div aria-live="polite" className="sr-only">
       {words}

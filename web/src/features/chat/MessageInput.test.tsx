@@ -6,6 +6,7 @@ import { restoreDraft, useDraft } from "./drafts";
 import { MessageInput } from "./MessageInput";
 
 let sent: string[];
+let interrupted: string[];
 let stops: number;
 
 function Harness({ busy = false, blocked = false, start = "" }) {
@@ -16,6 +17,10 @@ function Harness({ busy = false, blocked = false, start = "" }) {
       onChange={setValue}
       onSend={(text) => {
         sent.push(text);
+        setValue("");
+      }}
+      onInterrupt={(text) => {
+        interrupted.push(text);
         setValue("");
       }}
       onStop={() => {
@@ -31,6 +36,7 @@ const field = () => screen.getByRole("textbox", { name: "Message" }) as HTMLText
 
 beforeEach(() => {
   sent = [];
+  interrupted = [];
   stops = 0;
 });
 
@@ -58,15 +64,23 @@ describe("Enter", () => {
     expect(sent).toEqual(["にほ"]);
   });
 
-  it("sends nothing when there is nothing, while an answer comes, or while the last one waits", async () => {
+  it("sends nothing when there is nothing, or while the last one is on its way", async () => {
     const { rerender } = render(<Harness />);
     await userEvent.type(field(), " {enter}");
-    rerender(<Harness busy />);
-    await userEvent.type(field(), "more{enter}");
     rerender(<Harness blocked />);
-    await userEvent.type(field(), "{enter}");
+    await userEvent.type(field(), "more{enter}");
     expect(sent).toEqual([]);
     expect(field().value.trim()).toBe("more");
+  });
+
+  it("with Ctrl or Cmd interrupts the answer that is written, and is an ordinary one otherwise", async () => {
+    const { rerender } = render(<Harness busy start="no, this" />);
+    await userEvent.type(field(), "{Control>}{enter}{/Control}");
+    await userEvent.type(field(), "and this{Meta>}{enter}{/Meta}");
+    expect(interrupted).toEqual(["no, this", "and this"]);
+    rerender(<Harness />);
+    await userEvent.type(field(), "plain{Control>}{enter}{/Control}");
+    expect(sent).toEqual(["plain"]);
   });
 });
 
@@ -83,6 +97,21 @@ describe("the button", () => {
     expect(stops).toBe(1);
     await userEvent.type(field(), "next");
     expect(field().value).toBe("next");
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(stops).toBe(2);
+  });
+
+  it("sends what waits its turn while an answer is written", async () => {
+    render(<Harness busy />);
+    expect(screen.queryByRole("button", { name: "Queue message" })).toBeNull();
+    await userEvent.type(field(), "next");
+    expect(screen.getByText("Goes out after this answer")).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Queue message" }));
+    await userEvent.type(field(), "then this{enter}");
+    expect(sent).toEqual(["next", "then this"]);
+    await userEvent.type(field(), "now");
+    await userEvent.click(screen.getByRole("button", { name: "Interrupt and send" }));
+    expect(interrupted).toEqual(["now"]);
   });
 });
 
@@ -108,6 +137,7 @@ function Drafting({ conversation }: { conversation: string | null }) {
       value={draft}
       onChange={setDraft}
       onSend={() => undefined}
+      onInterrupt={() => undefined}
       onStop={() => undefined}
       busy={false}
       blocked={false}

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type Ref, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import { cx } from "@/ui/cx";
-import { SendIcon, StopIcon } from "@/ui/icons";
+import { QueueIcon, SendIcon, StopIcon } from "@/ui/icons";
 import { codePoints } from "@/util/text";
 
 /** The server's limit, in Unicode code points. */
@@ -13,11 +13,15 @@ export interface MessageInputHandle {
   focus: () => void;
 }
 
-/** Where one writes. Enter sends, Shift+Enter breaks the line, and an input method's Enter is its own. */
+/**
+ * Where one writes. Enter sends, Shift+Enter breaks the line, and an input method's Enter is its own.
+ * While an answer is being written a message waits for it, or with Ctrl or Cmd and Enter ends it.
+ */
 export function MessageInput({
   value,
   onChange,
   onSend,
+  onInterrupt,
   onStop,
   busy,
   blocked,
@@ -26,8 +30,10 @@ export function MessageInput({
   value: string;
   onChange: (value: string) => void;
   onSend: (text: string) => void;
+  /** Sends in place of the answer that is being written. */
+  onInterrupt: (text: string) => void;
   onStop: () => void;
-  /** An answer is being written: the button stops it. */
+  /** An answer is being written. */
   busy: boolean;
   /** The message before is still on its way. */
   blocked: boolean;
@@ -46,10 +52,13 @@ export function MessageInput({
 
   const length = value.length < COUNT_FROM ? value.length : codePoints(value.trim());
   const tooLong = length > MAX_LENGTH;
-  const canSend = value.trim() !== "" && !tooLong && !busy && !blocked;
+  const written = value.trim() !== "";
+  const canSend = written && !tooLong && !blocked;
 
-  function send() {
-    if (canSend) onSend(value.trim());
+  function send(interrupt = false) {
+    if (!canSend) return;
+    if (busy && interrupt) onInterrupt(value.trim());
+    else onSend(value.trim());
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -57,7 +66,7 @@ export function MessageInput({
     // 229: Safari ends a composition before its Enter arrives.
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    send();
+    send(event.ctrlKey || event.metaKey);
   }
 
   return (
@@ -66,50 +75,77 @@ export function MessageInput({
         event.preventDefault();
         send();
       }}
-      className="relative flex items-end gap-2 rounded-[20px] border border-control/60 bg-raised p-1.5 ps-0 shadow-[0_1px_3px_oklch(0_0_0/6%)] transition-colors focus-within:border-accent"
+      className="relative rounded-[20px] border border-control/60 bg-raised p-1.5 ps-0 shadow-[0_1px_3px_oklch(0_0_0/6%)] transition-colors focus-within:border-accent"
     >
-      <textarea
-        ref={field}
-        dir="auto"
-        rows={1}
-        aria-label="Message"
-        aria-describedby={length >= COUNT_FROM ? "message-length" : undefined}
-        aria-invalid={tooLong || undefined}
-        placeholder="Ask anything"
-        value={value}
-        onChange={(event) => onChange(event.target.value)}
-        onKeyDown={onKeyDown}
-        className="block max-h-[264px] min-w-0 flex-1 resize-none overflow-y-auto bg-transparent py-1.5 ps-4 leading-6 outline-none touch:py-2"
-      />
-      {length >= COUNT_FROM && (
-        <span
-          id="message-length"
-          className={cx(
-            "absolute end-3 -top-7 rounded-md bg-bg px-1.5 text-sm",
-            tooLong ? "text-danger" : "text-muted",
-          )}
-        >
-          {length.toLocaleString("en")} / {MAX_LENGTH.toLocaleString("en")}
-        </span>
-      )}
-      {busy ? (
-        <button type="button" aria-label="Stop" title="Stop (Esc)" onClick={onStop} className={ROUND}>
-          <StopIcon className="fill-current" width={18} height={18} />
-        </button>
-      ) : (
-        <button
-          type="submit"
-          aria-label="Send message"
-          title="Send (Enter)"
-          disabled={!canSend}
-          className={ROUND}
-        >
-          <SendIcon width={18} height={18} />
-        </button>
+      <div className="flex items-end gap-2">
+        <textarea
+          ref={field}
+          dir="auto"
+          rows={1}
+          aria-label="Message"
+          aria-describedby={
+            cx(length >= COUNT_FROM && "message-length", busy && written && "message-busy") || undefined
+          }
+          aria-invalid={tooLong || undefined}
+          placeholder="Ask anything"
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+          onKeyDown={onKeyDown}
+          className="block max-h-[264px] min-w-0 flex-1 resize-none overflow-y-auto bg-transparent py-1.5 ps-4 leading-6 outline-none touch:py-2"
+        />
+        {length >= COUNT_FROM && (
+          <span
+            id="message-length"
+            className={cx(
+              "absolute end-3 -top-7 rounded-md bg-bg px-1.5 text-sm",
+              tooLong ? "text-danger" : "text-muted",
+            )}
+          >
+            {length.toLocaleString("en")} / {MAX_LENGTH.toLocaleString("en")}
+          </span>
+        )}
+        {busy && (
+          <button
+            type="button"
+            aria-label="Stop"
+            title="Stop (Esc)"
+            onClick={onStop}
+            className={cx(ROUND, written ? QUIET : STRONG)}
+          >
+            <StopIcon className="fill-current" width={18} height={18} />
+          </button>
+        )}
+        {(!busy || written) && (
+          <button
+            type="submit"
+            aria-label={busy ? "Queue message" : "Send message"}
+            title={busy ? "Send after this answer (Enter)" : "Send (Enter)"}
+            disabled={!canSend}
+            className={cx(ROUND, STRONG)}
+          >
+            {busy ? <QueueIcon width={18} height={18} /> : <SendIcon width={18} height={18} />}
+          </button>
+        )}
+      </div>
+      {busy && written && (
+        <div className="flex animate-appear flex-wrap items-center justify-between gap-x-3 ps-4 pt-1 text-muted text-sm">
+          <span id="message-busy">Goes out after this answer</span>
+          <button
+            type="button"
+            title="Ctrl+Enter, on a Mac ⌘Enter"
+            disabled={!canSend}
+            onClick={() => send(true)}
+            className="h-8 rounded-control px-2 font-medium text-text hover:bg-hover disabled:opacity-50 touch:h-10"
+          >
+            Interrupt and send
+          </button>
+        </div>
       )}
     </form>
   );
 }
 
 const ROUND =
-  "inline-flex size-9 shrink-0 items-center justify-center rounded-full bg-accent text-on-accent transition-colors hover:bg-accent-strong disabled:bg-selected disabled:text-muted touch:size-10";
+  "inline-flex size-9 shrink-0 items-center justify-center rounded-full transition-colors disabled:bg-selected disabled:text-muted touch:size-10";
+const STRONG = "bg-accent text-on-accent hover:bg-accent-strong";
+const QUIET = "border border-control/60 text-text hover:bg-hover";

@@ -12,11 +12,13 @@ import { DownIcon } from "@/ui/icons";
 import { useDelayed } from "@/util/useDelayed";
 import { ApprovalCard, type OnDecide } from "./ApprovalCard";
 import { MessageItem, WaitingMessage } from "./MessageItem";
+import { QueuedMessage } from "./QueuedMessage";
 import { buildRows, type Row } from "./rows";
 import { StatusRow } from "./StatusRow";
 import { ToolCard } from "./ToolCard";
 import { type OnCallDecide, UnknownCard } from "./UnknownCard";
 import { useFollow } from "./useFollow";
+import type { Queue } from "./useQueue";
 
 /** Rows from the top at which older messages are fetched. */
 const LOAD_AHEAD = 6;
@@ -32,6 +34,7 @@ export default function MessageList({
   run,
   active,
   modelLabel,
+  queue,
   onRetry,
   onDecide,
   onCallDecide,
@@ -44,6 +47,7 @@ export default function MessageList({
   run: RunData | undefined;
   active: boolean;
   modelLabel: string | null;
+  queue: Queue;
   onRetry: (message: Message) => void;
   onDecide: OnDecide;
   onCallDecide: OnCallDecide;
@@ -63,9 +67,10 @@ export default function MessageList({
     return buildRows(branch.messages, waiting, {
       active,
       approvals,
+      queued: branch.queued,
       hasText: ({ id, content }) => content !== "" || streaming.has(String(id)),
     });
-  }, [branch.messages, waiting, approvals, active, speaking]);
+  }, [branch.messages, branch.queued, waiting, approvals, active, speaking]);
 
   const list = useVirtualizer({
     count: rows.length,
@@ -100,7 +105,8 @@ export default function MessageList({
   }, [backAtEnd, conversationId]);
 
   const late = useDelayed(waiting.length > 0, 1_500);
-  const previous = rows.at(-2);
+  // The row before the one that says what goes on.
+  const previous = rows[rows.findLastIndex(({ kind }) => kind === "status") - 1];
   const writing =
     previous?.kind === "message" &&
     previous.message.role === "assistant" &&
@@ -144,6 +150,7 @@ export default function MessageList({
                     <UnknownCard call={row.call} result={row.result} busy={active} onDecide={onCallDecide} />
                   )}
                   {row.kind === "waiting" && <WaitingMessage entry={row.entry} late={late || offline} />}
+                  {row.kind === "queued" && <QueuedMessage message={row.message} queue={queue} />}
                   {row.kind === "omitted" && <Omitted />}
                   {row.kind === "status" && (
                     <StatusRow
@@ -185,6 +192,7 @@ function estimate(row: Row | undefined): number {
     case "message":
       return 72 + Math.ceil(row.message.content.length / 80) * 24;
     case "waiting":
+    case "queued":
       return 96;
     case "tool":
       return 42;

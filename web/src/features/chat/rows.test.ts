@@ -117,6 +117,16 @@ describe("rows", () => {
     expect(kinds(build([stored], false, [waiting]))).toEqual(["message u-1"]);
   });
 
+  it("show what waits below what goes on, each message once", () => {
+    const next = { ...question, id: 8, client_message_id: "u-1", status: "queued" as const };
+    const last = { ...waiting, client_message_id: "u-2" };
+    const streaming = message({ id: 2, status: "streaming", content: "so far" });
+    const rows = (active: boolean) =>
+      kinds(buildRows([question, streaming], [waiting, last], { active, hasText, queued: [next] }));
+    expect(rows(true)).toEqual(["message m1", "message m2", "status status", "queued u-1", "waiting u-2"]);
+    expect(rows(false)).toEqual(["message m1", "message m2", "waiting u-2", "queued u-1"]);
+  });
+
   it("mark where the model's view began, as the latest answer tells it", () => {
     const cut = (id: number, omitted_before: number) =>
       message({ id, content: "x", additional_data: { context: { omitted_before } } });

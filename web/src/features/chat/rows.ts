@@ -7,6 +7,7 @@ export type Row =
   | { kind: "approval"; key: string; approval: Approval }
   | { kind: "unknown"; key: string; call: Message; result: Message }
   | { kind: "waiting"; key: string; entry: Waiting }
+  | { kind: "queued"; key: string; message: Message }
   | { kind: "omitted"; key: string }
   | { kind: "status"; key: string };
 
@@ -27,11 +28,14 @@ export function buildRows(
     active,
     hasText,
     approvals = [],
+    queued = [],
   }: {
     active: boolean;
     hasText: (message: Message) => boolean;
     /** The calls that wait for the user's word: each is shown in the place of its line. */
     approvals?: Approval[];
+    /** What waits for the answers before it: below what is being written. */
+    queued?: Message[];
   },
 ): Row[] {
   const asking = new Map(approvals.map((approval) => [approval.call_id, approval]));
@@ -73,16 +77,20 @@ export function buildRows(
     }
   }
 
-  const acknowledged = new Set(messages.map(({ client_message_id }) => client_message_id));
-  for (const entry of waiting) {
-    if (!acknowledged.has(entry.client_message_id)) {
-      rows.push({ kind: "waiting", key: entry.client_message_id, entry });
-    }
-  }
+  const stored = [...messages, ...queued];
+  const acknowledged = new Set(stored.map(({ client_message_id }) => client_message_id));
+  const unsent = waiting
+    .filter(({ client_message_id }) => !acknowledged.has(client_message_id))
+    .map((entry): Row => ({ kind: "waiting", key: entry.client_message_id, entry }));
+  if (!active) rows.push(...unsent);
   // The call itself is not here yet.
   for (const approval of asking.values()) rows.push(ask(approval));
   markEnds(rows, active);
   if (active) rows.push({ kind: "status", key: "status" });
+  for (const message of queued) {
+    rows.push({ kind: "queued", key: message.client_message_id ?? `m${message.id}`, message });
+  }
+  if (active) rows.push(...unsent);
   return rows;
 }
 
