@@ -81,12 +81,6 @@ impl TestApp {
         Self::with(TestDatabase::chosen().await, options).await
     }
 
-    /// On a database of its own on the server of `REJOINDER_TEST_POSTGRES_URL`; `None` where there
-    /// is none. For suites that walk both databases by themselves.
-    pub async fn start_on_postgres() -> Option<Self> {
-        Some(Self::with(TestDatabase::postgres().await?, Options::default()).await)
-    }
-
     pub async fn with(database: TestDatabase, options: Options) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let model = ScriptedModel::start().await;

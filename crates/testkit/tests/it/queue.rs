@@ -1,37 +1,10 @@
-//! Messages that wait, and those that interrupt, through store, agent and server on both databases.
+//! Messages that wait, and those that interrupt, through store, agent and server.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::scripted::Ended;
 use testkit::{Client, TestApp, scripted_text};
-
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {$(
-            #[tokio::test]
-            async fn $name() {
-                super::$name(testkit::TestApp::start().await).await;
-            }
-        )+}
-        mod postgres {$(
-            #[tokio::test]
-            async fn $name() {
-                if let Some(app) = testkit::TestApp::start_on_postgres().await {
-                    super::$name(app).await;
-                }
-            }
-        )+}
-    };
-}
-
-on_both! {
-    the_queue_is_answered_in_order,
-    an_interruption_ends_the_wait_for_a_model,
-    an_interrupted_model_call_is_closed,
-    stop_goes_on_with_the_queue,
-    a_restart_keeps_the_queue,
-}
 
 async fn begin(app: &TestApp, user: &Client, script: &str) -> (String, String) {
     let body = json!({ "content": format!("Go [[script: {script}]]") });
@@ -80,7 +53,9 @@ fn asked(app: &TestApp) -> Vec<String> {
     asked.collect()
 }
 
-async fn the_queue_is_answered_in_order(app: TestApp) {
+#[tokio::test]
+async fn the_queue_is_answered_in_order() {
+    let app = TestApp::start().await;
     let user = app.user().await;
     // Tool messages of the first run come after the messages that wait, by their ids.
     let script = r#"before=2 gate=hold@1 tool=calculator args={"expression":"6*7"} tokens=2"#;
@@ -119,7 +94,9 @@ async fn the_queue_is_answered_in_order(app: TestApp) {
     assert_eq!(counts, [2, 3, 4]);
 }
 
-async fn an_interruption_ends_the_wait_for_a_model(app: TestApp) {
+#[tokio::test]
+async fn an_interruption_ends_the_wait_for_a_model() {
+    let app = TestApp::start().await;
     let user = app.user().await;
     // The next try would be in half a minute.
     let (conversation, run) = begin(&app, &user, "fault=429 retry_after=30").await;
@@ -142,7 +119,9 @@ async fn an_interruption_ends_the_wait_for_a_model(app: TestApp) {
     assert_eq!(app.model.answers().len(), 2);
 }
 
-async fn an_interrupted_model_call_is_closed(app: TestApp) {
+#[tokio::test]
+async fn an_interrupted_model_call_is_closed() {
+    let app = TestApp::start().await;
     let user = app.user().await;
     let (conversation, _) = begin(&app, &user, "tokens=9 gate=hold@4").await;
     let sent = send(
@@ -165,7 +144,9 @@ async fn an_interrupted_model_call_is_closed(app: TestApp) {
     assert_eq!(messages[3]["content"], scripted_text(1));
 }
 
-async fn stop_goes_on_with_the_queue(app: TestApp) {
+#[tokio::test]
+async fn stop_goes_on_with_the_queue() {
+    let app = TestApp::start().await;
     let user = app.user().await;
     let (conversation, run) = begin(&app, &user, "tokens=9 gate=hold@4").await;
     let next = send(&user, &conversation, "Next [[script: tokens=1]]", "enqueue").await;
@@ -177,7 +158,9 @@ async fn stop_goes_on_with_the_queue(app: TestApp) {
     assert_eq!(statuses, ["complete", "cancelled", "complete", "complete"]);
 }
 
-async fn a_restart_keeps_the_queue(app: TestApp) {
+#[tokio::test]
+async fn a_restart_keeps_the_queue() {
+    let app = TestApp::start().await;
     let user = app.user().await;
     let (conversation, _) = begin(&app, &user, "tokens=3 gate=hold@1").await;
     for n in 1..=3 {

@@ -247,7 +247,7 @@ async fn p5_a_retry_that_fails_again_is_unknown_again_and_not_repeated() {
         let (state, again) = doubt.try_again(&doubt.call).await;
         assert_eq!(state, "completed");
         assert_eq!(again["state"], "unknown");
-        assert_eq!(undecided(&doubt.user).await, [again.clone()]);
+        assert_eq!(undecided(&doubt.user).await, std::slice::from_ref(&again));
         let doubt = doubt.restarted().await;
         assert_eq!(doubt.witness.entries().len(), 2);
 
@@ -311,7 +311,10 @@ async fn p5_a_retry_waits_for_the_run_that_is_going_on_and_is_stopped_like_any()
 async fn p5_a_socket_decides_after_a_restart_as_well() {
     for doubt in Doubt::all(ToolClass::Effectful).await {
         let doubt = doubt.restarted().await;
-        assert_eq!(undecided(&doubt.user).await, [doubt.call.clone()]);
+        assert_eq!(
+            undecided(&doubt.user).await,
+            std::slice::from_ref(&doubt.call)
+        );
         let mut socket = doubt.user.socket(None, &[]).await;
         socket.frame("connection").await;
         let word = |word| json!({ "call_id": doubt.call["call_id"], "decision": word });
