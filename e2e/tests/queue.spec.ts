@@ -57,7 +57,7 @@ test("messages wait their turn, are changed and removed, and outlive the server"
   // Changed with the keyboard in one tab, removed in the other; both see both.
   await queued(chat).nth(1).getByRole("button", { name: "Edit queued message" }).focus();
   await chat.keyboard.press("Enter");
-  await chat.getByRole("textbox", { name: "Queued message" }).fill("Third, changed [[script: tokens=4]]");
+  await chat.getByRole("textbox", { name: "Queued text" }).fill("Third, changed [[script: tokens=4]]");
   await chat.keyboard.press("Enter");
   await expect(queued(other).nth(1)).toContainText("Third, changed");
   await queued(other).nth(2).getByRole("button", { name: "Remove from the queue" }).click();

@@ -46,7 +46,7 @@ function Harness({ queued }: { queued: Message[] }) {
 }
 
 const button = (name: string) => screen.getByRole("button", { name });
-const field = () => screen.getByRole("textbox", { name: "Queued message" });
+const field = () => screen.getByRole("textbox", { name: "Queued text" });
 
 describe("a message that waits", () => {
   it("says so, and can be removed", async () => {

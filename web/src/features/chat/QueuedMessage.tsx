@@ -83,7 +83,7 @@ function Editor({ text, message, queue }: { text: string; message: Message; queu
         ref={field}
         dir="auto"
         rows={Math.min(10, text.split("\n").length)}
-        aria-label="Queued message"
+        aria-label="Queued text"
         aria-invalid={tooLong || undefined}
         value={text}
         onChange={(event) => queue.onEdit({ message, text: event.target.value })}
