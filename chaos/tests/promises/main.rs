@@ -12,6 +12,7 @@ mod p11_flood;
 mod p13_paused;
 mod p1_acknowledged;
 mod p1_p2_p4_kills;
+mod p1_queue;
 mod p1b_power;
 mod p1c_disk;
 mod p2_same_key;
