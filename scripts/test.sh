@@ -139,7 +139,7 @@ fi
 export REJOINDER_TEST_DATABASE=postgres
 if have cargo-nextest; then
   stage rust-pg 20 cargo cargo nextest run "${build[@]}" --no-fail-fast -E "kind(test) & \
-    (package(rejoinder-server) | (package(rejoinder-testkit) & test(/^(agent|approvals|queue)::/))) \
+    (package(rejoinder-server) | (package(rejoinder-testkit) & test(/^(agent|approvals|queue|wire)::/))) \
     - test(/^ownership::/)" || true
 else
   stage rust-pg 20 cargo cargo test "${build[@]}" --no-fail-fast --test it || true

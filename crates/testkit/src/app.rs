@@ -39,6 +39,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub tools: Toolbox,
+    /// Whether runs are driven; otherwise they stay queued.
+    pub answers: bool,
 }
 
 impl Default for Options {
@@ -52,6 +54,7 @@ impl Default for Options {
             clock: Arc::new(WallClock),
             ids: Arc::new(RandomIds::default()),
             tools: tools::built_in(),
+            answers: true,
         }
     }
 }
@@ -134,7 +137,9 @@ impl TestApp {
             handle,
         );
         // Runs held at a gate would use the whole deadline.
-        tasks.spawn(scheduler.run(drain.clone(), Duration::from_millis(300)));
+        if options.answers {
+            tasks.spawn(scheduler.run(drain.clone(), Duration::from_millis(300)));
+        }
         let stop = drain.clone();
         tasks.spawn(async move {
             server::serve(listener, server::router(state), stop)

@@ -12,6 +12,7 @@ pub mod client;
 pub mod database;
 pub mod dice;
 pub mod faketime;
+pub mod golden;
 pub mod process;
 pub mod proxy;
 pub mod scripted;

@@ -15,3 +15,4 @@ mod scripted;
 mod strace;
 mod tidy;
 mod unknown;
+mod wire;
