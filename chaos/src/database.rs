@@ -138,6 +138,20 @@ impl Database {
         self.texts(SQLITE, POSTGRES).await
     }
 
+    /// The ledger's entries of this tool, each as a JSON object with `state` and `arguments`.
+    pub async fn calls(&self, tool: &'static str) -> Vec<String> {
+        const SQLITE: &str = "SELECT tool_name || ' ' || json_object('state', state, 'arguments',
+                json(arguments)) FROM tool_ledger ORDER BY created_at";
+        const POSTGRES: &str = "SELECT tool_name || ' ' || json_build_object('state', state,
+                'arguments', arguments)::text FROM tool_ledger ORDER BY created_at";
+        let all = self.texts(SQLITE, POSTGRES).await;
+        let of_tool = all.iter().filter_map(|row| row.split_once(' '));
+        of_tool
+            .filter(|(name, _)| *name == tool)
+            .map(|(_, call)| call.to_owned())
+            .collect()
+    }
+
     /// Messages that two others follow. Only a new answer to the same question makes such.
     pub async fn forks(&self) -> Vec<String> {
         const SQL: &str = "SELECT 'after message ' || parent_id FROM conversation_messages

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testkit::process::{Binary, Server};
-use testkit::{Client, ScriptedModel, TestDatabase};
+use testkit::{Client, ScriptedModel, TestDatabase, Witness};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::compare::{self, Compared};
+use super::decider::{self, Ordered};
 use super::sender::{Log, Sender};
 use super::turns::turns;
 use crate::database::Database;
@@ -43,6 +45,7 @@ pub struct Report {
     pub streams_resumed: usize,
     pub sockets_resumed: usize,
     pub compared: Compared,
+    pub ordered: Ordered,
     pub broken: Vec<String>,
 }
 
@@ -73,6 +76,9 @@ impl Trial {
             .unwrap();
         let data_dir = &folder.path().join("data");
         std::fs::create_dir(data_dir).unwrap();
+        let witness = Witness::start().await;
+        let config = decider::order_tool(witness.url());
+        std::fs::write(data_dir.join("rejoinder.toml"), config).unwrap();
         let database = Database::of(&database, data_dir);
         let model = ScriptedModel::start().await;
         let binary = || binary(data_dir, &database, &model);
@@ -99,6 +105,9 @@ impl Trial {
         let sender = Sender::new(address.clone(), &conversation, EMAIL, recorder.clone());
         let mut sending = JoinSet::new();
         sending.spawn(sender.run(turns.clone()));
+        let stop = CancellationToken::new();
+        let mut deciding = JoinSet::new();
+        deciding.spawn(decider::approve(address.clone(), stop.clone()));
         let watched = vec![conversation.clone()];
         let mut reading = JoinSet::new();
         reading.spawn(reader::follow(
@@ -141,6 +150,10 @@ impl Trial {
         watched.dedup();
         let late = reader::follow(address.clone(), beginning, watched, turns.len()).await;
 
+        stop.cancel();
+        let decisions = deciding.join_next().await.unwrap().unwrap();
+        broken.extend(decisions.broken);
+
         let found = compare::Found {
             point: self.point,
             deaths,
@@ -153,6 +166,20 @@ impl Trial {
         };
         let (compared, found_broken) = found.compare(&address.client()).await;
         broken.extend(found_broken);
+        let shown = address.client().get("/chat/calls").await.expect(200);
+        let (ordered, disordered) = decider::compare(
+            self.point,
+            &turns,
+            &database.calls("order").await,
+            shown["calls"].as_array().unwrap(),
+            &witness.entries(),
+        );
+        broken.extend(disordered);
+        let orders: usize = turns.iter().map(|turn| turn.orders.len()).sum();
+        if decisions.heard + decisions.unsure < orders {
+            let heard = decisions.heard;
+            broken.push(format!("{orders} orders, and {heard} approvals"));
+        }
         let state = State::collect(&server.url, &[EMAIL.to_owned()], &database).await;
         found.streams(&state, &mut broken);
         let verdict = history::check(&recorder.lines(), &state);
@@ -180,6 +207,7 @@ impl Trial {
             streams_resumed: log.resumed,
             sockets_resumed: live.resumed,
             compared,
+            ordered,
             broken,
         }
     }

@@ -15,11 +15,14 @@ pub struct Turn {
     pub todos: Vec<&'static str>,
     /// What the calculator said.
     pub sums: Vec<&'static str>,
+    /// Numbers of what is ordered, each after an approval.
+    pub orders: Vec<u64>,
     /// In a conversation that the message itself makes.
     pub alone: bool,
 }
 
-/// Tools in two steps; a plain one; tools in one step.
+/// Tools in two steps; a plain one; a tool that asks, twice at once and then again; tools in one
+/// step.
 pub fn turns() -> Vec<Turn> {
     let one = "before=2 delay_ms=40 tool=todo_add args={\"title\":\"milk\"} \
                tool=calculator args={\"expression\":\"6*7\"} \
@@ -27,6 +30,9 @@ pub fn turns() -> Vec<Turn> {
                tool=calculator args={\"expression\":\"10+1\"} \
                then delay_ms=15 tokens=12";
     let two = "delay_ms=15 tokens=16";
+    let asking = "tool=order args={\"n\":1} tool=order args={\"n\":2} \
+                  then before=1 delay_ms=15 tool=order args={\"n\":3} \
+                  then delay_ms=15 tokens=7";
     let three = "before=3 delay_ms=15 tool=todo_add args={\"title\":\"eggs\"} \
                  tool=calculator args={\"expression\":\"2^10\"} \
                  then delay_ms=15 tokens=9";
@@ -36,6 +42,7 @@ pub fn turns() -> Vec<Turn> {
         answers: tokens.iter().map(|tokens| scripted_text(*tokens)).collect(),
         todos: Vec::new(),
         sums: Vec::new(),
+        orders: Vec::new(),
         alone: false,
     };
     vec![
@@ -49,9 +56,13 @@ pub fn turns() -> Vec<Turn> {
             ..turn(2, two, &[16])
         },
         Turn {
+            orders: vec![1, 2, 3],
+            ..turn(3, asking, &[0, 1, 7])
+        },
+        Turn {
             todos: vec!["eggs"],
             sums: vec!["1024"],
-            ..turn(3, three, &[3, 9])
+            ..turn(4, three, &[3, 9])
         },
     ]
 }
@@ -75,7 +86,7 @@ impl Turn {
             conversation: (!self.alone).then(|| conversation.to_owned()),
             expect: Expected {
                 answers: self.answers.clone(),
-                calls: self.todos.len() + self.sums.len(),
+                calls: self.todos.len() + self.sums.len() + self.orders.len(),
                 todos: owned(&self.todos),
                 results: owned(&[&self.todos[..], &self.sums[..]].concat()),
             },
