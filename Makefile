@@ -1,6 +1,6 @@
 # The front door. Every recipe calls one script or tool; what it does stands there.
 .DEFAULT_GOAL := help
-.PHONY: help run test sabotage chaos dev lint fmt gen model
+.PHONY: help run test sabotage chaos bench dev lint fmt gen model
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -16,6 +16,9 @@ sabotage: ## Turns off one mechanism after the other and shows that its promise 
 
 chaos: ## Hours of kills: 3,000 per database; SEED=… repeats a group (TRIALS=…, DATABASE=sqlite|postgres)
 	@scripts/chaos.sh
+
+bench: ## The promises that are a matter of time, on a release build (ARGS="p10 --rounds 2 --seconds 5")
+	@scripts/bench.sh $(ARGS)
 
 dev: ## Debug server on :8080 and the page with hot reload on :5173, data in .data/
 	@scripts/dev.sh

@@ -21,6 +21,8 @@ const BYTES: usize = 800_000;
 /// From then on nothing may be kept: a queue would grow by 55 MiB.
 const WARM: usize = 2;
 const ALLOWED_KIB: u64 = 16 * 1024;
+/// What the system may hold for one reader: what is not sent yet, what is on its way, its own buffer.
+const LEFT_BYTES: usize = 256 * 1024;
 const CATCHES_UP: Duration = Duration::from_secs(60);
 
 async fn stuck_readers(kind: Kind) {
@@ -79,6 +81,37 @@ async fn stuck_readers(kind: Kind) {
          and then read all of it ({resumed} of them on a new connection)",
         kind.name()
     );
+}
+
+/// The operating system is memory too: it takes little for a reader that takes nothing, and the server
+/// makes no frames that only wait there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_is_under_way() {
+    let scene = Scene::new(Kind::Sqlite, "").await;
+    let answer: String = (0..BYTES / 200).map(|n| format!("{n:0199} ")).collect();
+    let script = Script::parse(&format!("text={}", json!(answer))).unwrap();
+    scene.model.script("scripted", script);
+    let server = scene.binary().start().await;
+    let client = Client::new(&server.url);
+    client.register("p10@example.org").await;
+    let created = client
+        .post("/chat/conversations", json!({}))
+        .await
+        .expect(201);
+    let conversation = created["conversation_id"].as_str().unwrap().to_owned();
+    let stuck = narrow(&client, &conversation).await;
+    let mut fast = client.socket(None, &[&conversation]).await;
+    let send = json!({"content": "Tell me", "conversation_id": conversation});
+    client.try_send_async(&send).await.unwrap().expect(202);
+    fast.until(completed).await;
+    // What the system holds for the stuck one is all that outlives the server.
+    server.kill().await;
+    let left = stuck.left().await;
+    assert!(
+        left <= LEFT_BYTES,
+        "{left} bytes of an answer of {BYTES} were under way to a reader that takes nothing"
+    );
+    println!("{left} bytes of an answer of {BYTES} were under way to a reader that takes nothing");
 }
 
 /// A reader that stops reading once it is there; the operating system holds little for it.

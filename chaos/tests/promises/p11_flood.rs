@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use chaos::database::Kind;
 use chaos::scene::Scene;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Of `crates/server/src/limits.rs`.
 const SOCKETS_PER_USER: usize = 20;
+const REFUSAL_WAITS_MS: u128 = 500;
 const RATE_PER_MINUTE: usize = 30;
 const LANES: usize = 8;
 const NORMAL: usize = 6;
@@ -54,6 +56,7 @@ async fn flood(kind: Kind) {
         "{closed:?}"
     );
 
+    let started = Instant::now();
     let (counts, over) = (Arc::new(Counts::default()), CancellationToken::new());
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
@@ -72,9 +75,9 @@ async fn flood(kind: Kind) {
         user.unwrap();
     }
     // The flood is one only once it has met its limit.
-    while counts.refused.load(Ordering::SeqCst) < 10 * LANES {
-        tokio::task::yield_now().await;
-        lanes.try_join_next().map(Result::unwrap);
+    while counts.refused.load(Ordering::SeqCst) < 4 * LANES {
+        assert!(lanes.try_join_next().is_none(), "a lane ended");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     over.cancel();
     while let Some(ended) = lanes.join_next().await {
@@ -88,6 +91,12 @@ async fn flood(kind: Kind) {
     assert!(
         (RATE_PER_MINUTE..4 * RATE_PER_MINUTE).contains(&accepted),
         "{accepted} of a flood were accepted"
+    );
+    let most =
+        LANES * (usize::try_from(started.elapsed().as_millis() / REFUSAL_WAITS_MS).unwrap() + 1);
+    assert!(
+        refused <= most,
+        "a flood keeps the server busy: {refused} refusals, when {most} are enough"
     );
     println!(
         "{}: {NORMAL} users had {MESSAGES} answers each while one user's {LANES} lanes sent without \

@@ -170,20 +170,29 @@ impl Subscription for UserSubscription {
         let Some(grown) = self.grown.as_mut() else {
             return Wake::Lagged;
         };
-        loop {
-            tokio::select! {
-                changed = grown.changed() => match changed {
-                    Ok(()) => return Wake::Feed,
-                    // The sender lives in the map as long as this subscription does.
-                    Err(_) => return Wake::Lagged,
-                },
-                signal = self.signals.recv() => match signal {
-                    Ok(signal) if concerns(&signal, user_id) => return Wake::Signal(signal),
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => return Wake::Lagged,
-                    Err(RecvError::Closed) => std::future::pending().await,
-                },
-            }
+        tokio::select! {
+            changed = grown.changed() => match changed {
+                Ok(()) => Wake::Feed,
+                // The sender lives in the map as long as this subscription does.
+                Err(_) => Wake::Lagged,
+            },
+            wake = concerning(&mut self.signals, user_id) => wake,
+        }
+    }
+
+    async fn signal(&mut self) -> Wake {
+        concerning(&mut self.signals, self.registration.user_id).await
+    }
+}
+
+/// The next signal for this user. Cancel-safe.
+async fn concerning(signals: &mut broadcast::Receiver<Signal>, user_id: UserId) -> Wake {
+    loop {
+        match signals.recv().await {
+            Ok(signal) if concerns(&signal, user_id) => return Wake::Signal(signal),
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return Wake::Lagged,
+            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }
@@ -205,13 +214,26 @@ impl Subscription for SignalSubscription {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Waker};
 
     use domain::{Bus, Event, EventBody, Signal, Timestamp, UserId, Wake};
 
     use super::LocalBus;
 
     const USER: UserId = UserId(1);
+
+    /// How often somebody was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 
     fn event(user: i64, seq: i64) -> Arc<Event> {
         Arc::new(Event {
@@ -277,6 +299,27 @@ mod tests {
         assert_eq!(seqs(&bus, 0), Some(vec![1]));
         drop(two);
         assert_eq!(seqs(&bus, 0), None);
+    }
+
+    #[tokio::test]
+    async fn a_busy_reader_is_not_woken_for_the_feed_and_misses_nothing() {
+        let bus = LocalBus::default();
+        let mut reader = bus.subscribe(USER);
+        bus.publish(&[event(1, 1)]);
+        {
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut context = Context::from_waker(&waker);
+            let mut busy = pin!(reader.signal());
+            assert!(busy.as_mut().poll(&mut context).is_pending());
+            bus.publish(&[event(1, 2)]);
+            assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+            bus.signal(Signal::Draining);
+            assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+            let signal = Poll::Ready(Wake::Signal(Signal::Draining));
+            assert_eq!(busy.as_mut().poll(&mut context), signal);
+        }
+        assert_eq!(reader.wake().await, Wake::Feed);
     }
 
     #[tokio::test]

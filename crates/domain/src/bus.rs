@@ -54,6 +54,17 @@ pub enum Wake {
 pub trait Subscription: Send {
     /// Waits for the next reason to look. Cancel-safe. Bounded memory: many feed wake-ups are one.
     async fn wake(&mut self) -> Wake;
+
+    /// The same, deaf to the feed: for a connection that is busy writing, which reads on from the log
+    /// when it is done. Feed wake-ups in between are not lost.
+    async fn signal(&mut self) -> Wake {
+        loop {
+            match self.wake().await {
+                Wake::Feed => {}
+                other => return other,
+            }
+        }
+    }
 }
 
 pub trait Bus: Send + Sync + 'static {

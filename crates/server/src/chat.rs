@@ -4,15 +4,16 @@ use agent::failpoints;
 use domain::store::{IdempotencyKey, NewRetry, Regenerate, SendMessage, Sent};
 use domain::{
     Approval, ApprovalId, Call, CallDecision, CallId, ConversationId, Decision, MessageId, Run,
-    RunId, Scope, ToolPolicy, User, limits,
+    RunId, Scope, ToolPolicy, User, UserId, limits,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::extract::Check;
-use crate::limits::MODEL_CHARS;
+use crate::limits::{MODEL_CHARS, REFUSAL_WAITS};
 use crate::state::AppState;
 use crate::wire::approval::ApprovalDecision;
 use crate::wire::send::MessageCreate;
@@ -102,12 +103,22 @@ pub(crate) fn keyed(key: Option<String>, canonical: &Value) -> Option<Idempotenc
     key.map(|key| IdempotencyKey { key, body_hash })
 }
 
+/// Within the user's limit on sending. Who is beyond it waits for the answer: a client that repeats
+/// itself without pause would otherwise keep the server busy with saying no.
+async fn admitted(state: &AppState, user_id: UserId) -> Result<(), Problem> {
+    if let Err(until) = state.limiters.send(user_id) {
+        sleep(REFUSAL_WAITS).await;
+        return Err(until.into());
+    }
+    Ok(())
+}
+
 /// Stores the message with its run and wakes the scheduler. A caller that goes away stops neither.
 pub(crate) async fn send(state: &AppState, message: SendMessage) -> Result<Sent, Problem> {
     if state.config.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    state.limiters.send(message.user_id)?;
+    admitted(state, message.user_id).await?;
     let task = state.clone();
     let stored = state.config.tracker.spawn(async move {
         let sent = task.store.send(message).await;
@@ -134,7 +145,7 @@ pub(crate) async fn regenerate(state: &AppState, again: Regenerate) -> Result<Se
     if state.config.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    state.limiters.send(again.user_id)?;
+    admitted(state, again.user_id).await?;
     let task = state.clone();
     let stored = state.config.tracker.spawn(async move {
         let sent = task.store.regenerate(again).await;
@@ -199,7 +210,7 @@ pub(crate) async fn decide_call(
         if state.config.drain.is_cancelled() {
             return Err(Problem::draining());
         }
-        state.limiters.send(user.id)?;
+        admitted(state, user.id).await?;
     }
     let (task, user_id) = (state.clone(), user.id);
     let stored = state.config.tracker.spawn(async move {

@@ -34,6 +34,9 @@ pub const PASSWORD_HASHES: usize = 4;
 /// A login that waits longer than this for its turn is told to come back.
 pub const PASSWORD_WAIT: Duration = Duration::from_secs(15);
 
+/// How long a send beyond its user's limit waits for the refusal.
+pub const REFUSAL_WAITS: Duration = Duration::from_millis(500);
+
 pub const TICKET_MS: i64 = 30_000;
 /// Tickets of one user that wait to be used.
 pub const TICKETS_PER_USER: usize = 100;
@@ -67,6 +70,11 @@ pub const FEED_POLL: Duration = Duration::from_secs(20);
 pub const FEED_PAGE: usize = 256;
 /// Rows that one rendered batch may need; a longer page is rendered in parts.
 pub const RENDER_ROWS: usize = 16;
+/// Bytes of text in one rendered batch; a single event may be longer.
+pub const RENDER_BYTES: usize = 32 * 1024;
+/// Events read at first by a new connection; twice as many each time, as long as its client takes
+/// them.
+pub const FIRST_PAGE: usize = 32;
 /// How often a failing read is tried again, once a second, before the connection ends.
 pub const FEED_RETRIES: u32 = 30;
 pub const SSE_COMMENT: Duration = Duration::from_secs(15);

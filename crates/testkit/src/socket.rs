@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -104,6 +105,18 @@ impl Socket {
                 Some(Ok(_)) => {}
             }
         }
+    }
+
+    /// Reads until the other side is gone, without looking at it: how many bytes were still under way.
+    pub async fn left(self) -> usize {
+        let MaybeTlsStream::Plain(mut stream) = self.inner.into_inner() else {
+            panic!("only of a plain connection");
+        };
+        let (mut bytes, mut buffer) = (0, vec![0; 64 * 1024]);
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            bytes += read;
+        }
+        bytes
     }
 
     /// Cuts the connection without a word, as a lost network does. Answers the cursor.

@@ -10,6 +10,8 @@ use domain::store::{Maintenance, UserStore};
 use domain::{Bus, Signal, Store};
 use secrecy::SecretString;
 use server::{AppState, ServerConfig};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use store::{DataDirLock, LockError};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
@@ -161,13 +163,25 @@ async fn lock(config: &Config) -> Result<DataDirLock> {
     }
 }
 
+/// What the system may hold of a connection beyond what is on its way. Its own choice is megabytes:
+/// for a reader that takes nothing, they would be made, and kept, for nobody. What is on its way is
+/// not limited, so fast clients lose nothing.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 64 * 1024;
+
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+    let listener = TcpListener::bind(address).await.with_context(|| {
         format!(
             "can't listen on {address}; another program may use that port: stop it, or choose \
              another with --listen (port 0 takes any free one)"
         )
-    })
+    })?;
+    // Connections inherit it.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT_BYTES) {
+        tracing::warn!(%error, "slow readers will cost the system more memory");
+    }
+    Ok(listener)
 }
 
 async fn announce_drain(drain: CancellationToken, bus: Arc<dyn Bus>) {

@@ -14,7 +14,7 @@ use domain::{
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::Problem;
-use crate::limits::{FEED_PAGE, FEED_POLL, FEED_RETRIES, SESSION_CHECK};
+use crate::limits::{FEED_PAGE, FEED_POLL, FEED_RETRIES, FIRST_PAGE, SESSION_CHECK};
 use crate::state::AppState;
 
 /// What a follower saw.
@@ -64,6 +64,8 @@ pub(crate) struct Follower {
     from_log: bool,
     check_at: Instant,
     poll_at: Instant,
+    /// Events to be read at a time.
+    page: usize,
     failures: u32,
     ending: Option<Ending>,
 }
@@ -94,6 +96,7 @@ impl Follower {
             from_log: dirty,
             check_at: now + SESSION_CHECK,
             poll_at: now + FEED_POLL,
+            page: FIRST_PAGE,
             failures: 0,
             ending: None,
         })
@@ -108,6 +111,13 @@ impl Follower {
     pub(crate) fn seek(&mut self, cursor: Cursor) {
         self.cursor = cursor;
         self.dirty = true;
+    }
+
+    /// As [`Follower::seek`], for a reader that took only so many events of what it was handed: gets
+    /// no more of them next time.
+    pub(crate) fn slow(&mut self, cursor: Cursor, took: usize) {
+        self.seek(cursor);
+        self.page = took.max(1);
     }
 
     /// Cancel-safe: what isn't answered isn't passed.
@@ -155,8 +165,18 @@ impl Follower {
     /// One wake-up or timer.
     async fn wait(&mut self, may_read: bool) -> Option<Happening> {
         let drain = self.state.config.drain.clone();
+        let subscription = &mut self.subscription;
+        let woken = async {
+            if may_read {
+                subscription.wake().await
+            } else {
+                // Its feed may grow as it likes: hundreds that take nothing must not be woken by
+                // every token.
+                subscription.signal().await
+            }
+        };
         tokio::select! {
-            wake = self.subscription.wake() => self.note(wake),
+            wake = woken => self.note(wake),
             () = sleep_until(self.check_at) => {
                 self.check().await;
                 None
@@ -250,7 +270,7 @@ impl Follower {
         let page = match self.tail() {
             Some(page) => page,
             None => {
-                let limit = i64::try_from(FEED_PAGE).unwrap_or(i64::MAX);
+                let limit = i64::try_from(self.page).unwrap_or(i64::MAX);
                 self.state
                     .store
                     .feed_after(self.user_id, self.cursor, limit)
@@ -258,6 +278,7 @@ impl Follower {
             }
         };
         self.failures = 0;
+        self.page = (self.page * 2).min(FEED_PAGE);
         self.from_log = false;
         self.poll_at = Instant::now() + FEED_POLL;
         Ok(match page {
@@ -279,9 +300,9 @@ impl Follower {
             return None;
         }
         let Cursor { epoch, seq } = self.cursor;
-        let events = self.state.bus.tail(self.user_id, epoch, seq, FEED_PAGE)?;
+        let events = self.state.bus.tail(self.user_id, epoch, seq, self.page)?;
         let end = events.last().map_or(self.cursor, |event| event.cursor());
-        let more = events.len() >= FEED_PAGE;
+        let more = events.len() >= self.page;
         Some(FeedPage::Events { events, end, more })
     }
 

@@ -10,7 +10,7 @@ use domain::{
     StoreResult, Todo, TodoId, UserId,
 };
 
-use crate::limits::RENDER_ROWS;
+use crate::limits::{RENDER_BYTES, RENDER_ROWS};
 use crate::state::AppState;
 use crate::wire::approval::ApprovalResponse;
 use crate::wire::frame::{
@@ -18,9 +18,10 @@ use crate::wire::frame::{
     TodoDeletedData, ToolData,
 };
 
-/// How many of these events fit in one batch: rows may be large, so few are held at a time.
+/// How many of these events fit in one batch, at least one: rows may be large, so few are held at a
+/// time, and text counts by its bytes.
 pub(crate) fn batch(events: &[Arc<Event>]) -> usize {
-    let mut rows = 0;
+    let (mut rows, mut bytes) = (0, 0);
     let full = events.iter().position(|event| {
         let row = matches!(
             event.body,
@@ -30,9 +31,12 @@ pub(crate) fn batch(events: &[Arc<Event>]) -> usize {
                 | EventBody::Todo { .. }
         );
         rows += usize::from(row);
-        rows > RENDER_ROWS
+        if let EventBody::Delta(delta) = &event.body {
+            bytes += delta.text.len();
+        }
+        rows > RENDER_ROWS || bytes > RENDER_BYTES
     });
-    full.unwrap_or(events.len())
+    full.map_or(events.len(), |full| full.max(1))
 }
 
 #[derive(Default)]

@@ -1,6 +1,8 @@
 //! One open socket: a cursor and a set of watched conversations.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
@@ -240,7 +242,7 @@ impl Session {
 
     async fn happened(&mut self, happening: Happening) -> Step {
         match happening {
-            Happening::Events(events) => self.deliver(&events).await,
+            Happening::Events(events) => self.deliver(events).await,
             Happening::Reset(cursor) => {
                 self.watched.forget_positions();
                 self.typing.forget_all();
@@ -259,28 +261,47 @@ impl Session {
         }
     }
 
-    async fn deliver(&mut self, events: &[Arc<Event>]) -> Step {
-        let wanted: Vec<_> = events
-            .iter()
+    async fn deliver(&mut self, events: Vec<Arc<Event>>) -> Step {
+        let mut wanted: Vec<_> = events
+            .into_iter()
             .filter(|event| self.watched.wants(event))
-            .cloned()
             .collect();
-        let mut rest = wanted.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(batch(rest));
-            match render(&self.state, self.account.id(), now).await {
-                Ok(frames) => {
-                    let frames = self.with_typing(now, frames);
-                    self.send(&frames).await?;
-                }
+        while !wanted.is_empty() {
+            let later = wanted.split_off(batch(&wanted));
+            let frames = match render(&self.state, self.account.id(), &wanted).await {
+                Ok(frames) => self.with_typing(&wanted, frames),
                 Err(error) => return self.unreadable(&error).await,
-            }
-            self.delivered = now.last().map_or(self.delivered, |event| event.cursor());
-            rest = later;
+            };
+            let end = wanted.last().map_or(self.delivered, |event| event.cursor());
+            let later = self.send_or_drop(&frames, later).await?;
+            self.delivered = end;
+            let Some(later) = later else {
+                self.follower.slow(end, wanted.len());
+                return Ok(());
+            };
+            wanted = later;
         }
         self.failures = 0;
         self.delivered = self.follower.cursor();
         Ok(())
+    }
+
+    /// Sends, and answers what comes later; `None` when the client made us wait: what comes later was
+    /// dropped meanwhile, because it is in the log.
+    async fn send_or_drop(
+        &mut self,
+        frames: &[Frame],
+        later: Vec<Arc<Event>>,
+    ) -> Result<Option<Vec<Arc<Event>>>, Option<Closing>> {
+        let mut sending = pin!(self.send(frames));
+        if let Poll::Ready(sent) = futures::poll!(&mut sending) {
+            return sent.map(|()| Some(later));
+        }
+        if later.is_empty() {
+            return sending.await.map(|()| Some(later));
+        }
+        drop(later);
+        sending.await.map(|()| None)
     }
 
     fn with_typing(&mut self, events: &[Arc<Event>], frames: Vec<Option<Frame>>) -> Vec<Frame> {

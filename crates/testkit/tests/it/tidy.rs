@@ -24,6 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("chaos", &["agent", "testkit"]),
+    ("bench", &["testkit"]),
     (
         "rejoinder",
         &[
@@ -183,7 +184,7 @@ fn rooms_stay_free_of_what_is_not_theirs() {
     }
 }
 
-/// Tests may use the testkit, and chaos is one; nobody may reach `rejoinder`.
+/// Tests may use the testkit; chaos and bench are some as a whole. Nobody may reach `rejoinder`.
 #[test]
 fn dev_dependencies() {
     let workspace = workspace();
@@ -191,14 +192,14 @@ fn dev_dependencies() {
         for dependency in dependencies.iter().filter(|d| d.ours) {
             let other = dependency.name.as_str();
             assert_ne!(other, "rejoinder", "{name} depends on the binary");
-            if other == "testkit" && name != "chaos" {
+            if other == "testkit" && !["chaos", "bench"].contains(&name.as_str()) {
                 assert!(dependency.dev, "{name}: testkit is a dev-dependency");
             }
         }
     }
 }
 
-/// The C++ engine and the tests that kill stay out of everyday builds.
+/// The C++ engine, the tests that kill and the load generator stay out of everyday builds.
 #[test]
 fn everyday_builds_leave_out_what_takes_minutes() {
     let workspace = workspace();
@@ -208,5 +209,6 @@ fn everyday_builds_leave_out_what_takes_minutes() {
         .collect();
     expected.remove("local-model");
     expected.remove("chaos");
+    expected.remove("bench");
     assert_eq!(workspace.default_members, expected);
 }
