@@ -14,6 +14,7 @@ pub mod history;
 pub mod kill;
 pub mod node;
 pub mod programs;
+pub mod raw;
 pub mod reader;
 pub mod scene;
 pub mod sender;

@@ -62,6 +62,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("malformed_json", "The body is not JSON."),
     (
+        "malformed_request",
+        "It is not clear where the request ends.",
+    ),
+    (
         "method_not_allowed",
         "The path exists, the method doesn't. `Allow` names those that do.",
     ),

@@ -30,6 +30,7 @@ pub use dice::Dice;
 pub use faketime::FakeTime;
 pub use proxy::CuttingProxy;
 pub use scripted::{ScriptedModel, scripted_text};
+pub use server::operations;
 pub use socket::{Incoming, Socket};
 pub use strace::{Fault, Strace, Which};
 pub use time::{FakeClock, SeqIds};

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::headers;
+use super::{framing, headers};
 use crate::error::Problem;
 use crate::extract::RequestId;
 use crate::state::AppState;
@@ -34,7 +34,10 @@ pub(crate) async fn observe(
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = %id, method, route = %route);
 
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = match framing::check(request.headers()) {
+        Ok(()) => next.run(request).instrument(span.clone()).await,
+        Err(problem) => problem.into_response(),
+    };
     let mut response = with_problem(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

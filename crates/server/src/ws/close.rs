@@ -109,6 +109,11 @@ impl Closing {
         code: TRY_LATER,
         reason: "unreadable",
     };
+
+    /// For what the client sends: it may be sending on.
+    pub(crate) fn keeps_sending(self) -> bool {
+        [Self::TOO_MANY_FRAMES, Self::TOO_BIG, Self::UNSUPPORTED].contains(&self)
+    }
 }
 
 impl From<Ending> for Closing {

@@ -88,4 +88,4 @@ async fn in_time(
 }
 
 /// How long a closing socket waits for its client.
-const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);

@@ -9,10 +9,10 @@ use axum::extract::ws::{Message, WebSocket};
 use domain::{ConversationId, Cursor, Event, StoreError, Timestamp, limits};
 use futures::StreamExt;
 use governor::DefaultDirectRateLimiter;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::close::Closing;
-use super::outlet::{GONE, Outlet};
+use super::outlet::{CLOSE, GONE, Outlet};
 use super::watched::Watched;
 use crate::auth::Account;
 use crate::error::Problem;
@@ -116,7 +116,7 @@ pub(crate) async fn run(state: AppState, opening: Opening, socket: WebSocket) {
         since,
         watch,
     } = opening;
-    let Some(_place) = state.sockets.enter(account.id()) else {
+    let Some(place) = state.sockets.enter(account.id()) else {
         let error = Frame::error(&too_many_sockets(), &request_id);
         outlet.close(&[error], Closing::TOO_MANY_SOCKETS).await;
         return;
@@ -150,6 +150,15 @@ pub(crate) async fn run(state: AppState, opening: Opening, socket: WebSocket) {
     }
     if let Err(Some(closing)) = outcome {
         session.close(closing).await;
+        drop(place);
+        if closing.keeps_sending() {
+            // Closing over bytes that nobody read resets the connection, and takes the close frame
+            // away from the client that it is for.
+            let _ = timeout(CLOSE, async {
+                while let Some(Ok(_)) = incoming.next().await {}
+            })
+            .await;
+        }
     }
 }
 

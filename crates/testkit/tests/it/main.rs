@@ -12,6 +12,7 @@ mod permissions;
 mod proxy;
 mod queue;
 mod scripted;
+mod security;
 mod strace;
 mod tidy;
 mod unknown;
