@@ -41,7 +41,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         .file
         .as_ref()
         .map_or("no file".to_owned(), |file| file.display().to_string());
-    report.say("configuration", Ok(file));
+    report.say("configuration", config.one_node().map(|()| file));
     let usable = config
         .create_data_dir()
         .map(|()| config.data_dir.display().to_string());

@@ -25,6 +25,7 @@ use crate::{keys, lifecycle, parameters, telemetry};
 pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let config = Config::load(data, flags)?;
     telemetry::logs(&config)?;
+    config.one_node()?;
     #[cfg(feature = "failpoints")]
     if let Some(failpoint) = crate::config::failpoint()? {
         tracing::warn!(?failpoint, "this process will kill itself");

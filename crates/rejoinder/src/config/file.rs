@@ -17,6 +17,7 @@ pub struct File {
     pub listen: Option<SocketAddr>,
     pub database_url: Option<String>,
     pub public_url: Option<String>,
+    pub redis_url: Option<String>,
     pub registration: Option<Registration>,
     pub model: Option<String>,
     pub secret_key: Option<SecretString>,

@@ -5,6 +5,7 @@ mod environment;
 mod file;
 mod limits;
 mod providers;
+mod redis;
 mod show;
 mod tools;
 
@@ -72,6 +73,15 @@ pub struct ServeFlags {
     /// Address that people type, such as `https://chat.example.org`; needed beyond loopback
     #[arg(long, env = "REJOINDER_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// `redis://host:port`; refused so far, since this version runs as one node, which has no use
+    /// for Redis [default: none]
+    #[arg(
+        long,
+        env = "REJOINDER_REDIS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub redis_url: Option<String>,
     /// Whether people may make accounts once there is one [default: closed]
     #[arg(long, env = "REJOINDER_REGISTRATION")]
     pub registration: Option<Registration>,
@@ -94,6 +104,8 @@ pub struct Config {
     pub database_url: SecretString,
     pub listen: SocketAddr,
     pub public_url: Option<String>,
+    /// Known and checked; `serve` refuses it until there is more than one node.
+    pub redis_url: Option<SecretString>,
     pub registration: Registration,
     pub model: Option<String>,
     pub providers: Vec<ProviderConfig>,
@@ -152,6 +164,7 @@ impl Config {
                     .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             },
             public_url: serve.public_url.clone().or(file.public_url),
+            redis_url: redis::url(serve.redis_url.clone().or(file.redis_url))?,
             registration: serve
                 .registration
                 .or(file.registration)
@@ -214,6 +227,16 @@ impl Config {
             self.send_wait <= Duration::from_secs(3_600) && !self.send_wait.is_zero(),
             "send_wait_seconds is {}; it must be between 1 and 3600",
             self.send_wait.as_secs()
+        );
+        Ok(())
+    }
+
+    /// Refuses what asks for more nodes than one.
+    pub fn one_node(&self) -> Result<()> {
+        ensure!(
+            self.redis_url.is_none(),
+            "redis_url is set, but this version runs as one node and does not use Redis: leave \
+             --redis-url, REJOINDER_REDIS_URL or redis_url in rejoinder.toml out"
         );
         Ok(())
     }

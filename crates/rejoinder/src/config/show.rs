@@ -33,6 +33,7 @@ pub fn show(config: &Config) -> Value {
         "database_url": without_password(config.database_url.expose_secret()),
         "listen": config.listen,
         "public_url": config.public_url,
+        "redis_url": config.redis_url.as_ref().map(|url| without_password(url.expose_secret())),
         "registration": format!("{:?}", config.registration).to_lowercase(),
         "model": config.model,
         "providers": providers,

@@ -47,6 +47,38 @@ fn unknown_keys_and_bad_values_are_named() {
 }
 
 #[test]
+fn redis_is_refused_by_name_and_never_quoted() {
+    let operator = Operator::new();
+    let url = "redis://someone:s3cret@127.0.0.1:6379";
+    refused(
+        &operator,
+        &["serve", "--redis-url", url],
+        &["redis_url", "one node", "does not use Redis"],
+    );
+    operator.config_file(&format!("redis_url = \"{url}\""));
+    refused(&operator, &["serve"], &["redis_url", "one node"]);
+    refused(&operator, &["doctor"], &["FAIL", "redis_url", "one node"]);
+    let shown = text(&operator.run(&["config", "show"]));
+    assert!(
+        shown.contains("redis://someone:***@127.0.0.1:6379"),
+        "{shown}"
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+    operator.config_file("");
+    let mut command = operator.command(&["config", "show"]);
+    let shown = text(&command.env("REJOINDER_REDIS_URL", url).output().unwrap());
+    assert!(
+        shown.contains("redis://someone:***@127.0.0.1:6379"),
+        "{shown}"
+    );
+    refused(
+        &operator,
+        &["config", "show", "--redis-url", "127.0.0.1:6379"],
+        &["redis_url", "redis://127.0.0.1:6379"],
+    );
+}
+
+#[test]
 fn weak_secrets_stop_the_start() {
     let operator = Operator::new();
     operator.config_file("secret_key = \"short\"");
