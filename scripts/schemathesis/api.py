@@ -92,6 +92,15 @@ class Account:
         sent = self.call("POST", "/chat/messages", {**ids, "content": "[[script: tokens=2]]"}, 200)
         return {**ids, "message_id": sent["ai_message"]["id"]}
 
+    def queued(self):
+        """A message that waits behind a run which ends by itself when its model has stalled."""
+        prefer = {"prefer": "respond-async"}
+        held = {"content": "[[script: tokens=2 gate=never@1]]"}
+        ids = {"conversation_id": self.call("POST", "/chat/messages", held, 202, prefer)["conversation_id"]}
+        body = {**ids, "content": "[[script: tokens=2]]", "on_busy": "enqueue"}
+        sent = self.call("POST", "/chat/messages", body, 202, prefer)
+        return {**ids, "message_id": sent["user_message"]["id"]}
+
     def runs(self):
         sent = self.call("POST", "/chat/messages", {"content": "[[script: tokens=2]]"}, 200)
         return {"run_id": sent["run_id"], "conversation_id": sent["conversation_id"]}

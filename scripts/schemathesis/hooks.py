@@ -22,6 +22,9 @@ ENDING = {"logout", "logout_all", "delete_me", "change_password", "end_session"}
 # Their decision uses the approval, or the call of unknown outcome, up.
 USED_UP = {"decide_approval", "decide_call"}
 
+# What they are for is a message that waits.
+QUEUED = {"change_queued_message", "remove_queued_message"}
+
 NAMES = {
     operation["operationId"]
     for item in documented(URL)["paths"].values()
@@ -120,6 +123,8 @@ def own_ids(case, dice):
     if not wanted or chance < 0.2:
         return
     kind = wanted[-1]
+    if is_one_of(case, *QUEUED):
+        kind = "queued"
     if kind == "sessions":
         case.path_parameters["id"] = spare().session
         return
