@@ -11,6 +11,7 @@ pub mod crash;
 pub mod database;
 pub mod disk;
 pub mod history;
+pub mod kept;
 pub mod kill;
 pub mod node;
 pub mod programs;

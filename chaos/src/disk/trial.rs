@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use testkit::process::Server;
 use testkit::{Fault, Strace, TestDatabase, Which};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::site::Template;
@@ -174,7 +175,7 @@ async fn is_ready(base: &str) -> Option<bool> {
 /// Asks `/ready` all the time, as a load balancer does.
 struct Watch {
     end: CancellationToken,
-    task: tokio::task::JoinHandle<Seen>,
+    task: JoinSet<Seen>,
 }
 
 #[derive(Default)]
@@ -188,7 +189,8 @@ impl Watch {
     fn begin(base: &str) -> Self {
         let (base, end) = (base.to_owned(), CancellationToken::new());
         let until = end.clone();
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             let mut seen = Seen::default();
             while !until.is_cancelled() {
                 match is_ready(&base).await {
@@ -203,9 +205,9 @@ impl Watch {
         Self { end, task }
     }
 
-    async fn end(self) -> Seen {
+    async fn end(mut self) -> Seen {
         self.end.cancel();
-        self.task.await.unwrap()
+        self.task.join_next().await.unwrap().unwrap()
     }
 }
 

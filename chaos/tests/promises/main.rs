@@ -15,6 +15,8 @@ mod p1_p2_p4_kills;
 mod p1_queue;
 mod p1b_power;
 mod p1c_disk;
+mod p20_upgrade;
+mod p21_backup;
 mod p22_frames;
 mod p22_requests;
 mod p22_siege;

@@ -40,10 +40,15 @@ enum Command {
     /// Put a backup into the data directory (server stopped)
     Restore {
         /// A directory that `backup` made
-        from: PathBuf,
+        #[arg(required_unless_present = "database_restored")]
+        from: Option<PathBuf>,
         /// Set the present database aside instead of refusing
         #[arg(long)]
         replace: bool,
+        /// The database itself was restored already, by pg_restore or from a snapshot of its disk:
+        /// make open pages load everything again
+        #[arg(long, conflicts_with_all = ["from", "replace"])]
+        database_restored: bool,
     },
     /// Add and change accounts, also while the server runs
     #[command(subcommand)]
@@ -99,9 +104,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => return commands::serve::run(data, &flags).await,
         Command::Migrate => commands::migrate::run(data).await?,
         Command::Backup { into } => commands::backup::run(data, &into).await?,
-        Command::Restore { from, replace } => {
-            commands::restore::run(data, &from, replace).await?;
-        }
+        Command::Restore {
+            from: Some(from),
+            replace,
+            ..
+        } => commands::restore::run(data, &from, replace).await?,
+        Command::Restore { .. } => commands::restore::announce(data).await?,
         Command::User(command) => commands::user::run(data, command).await?,
         Command::Config(ConfigCommand::Show(flags)) => commands::config::show(data, &flags)?,
         Command::Doctor(flags) => return commands::doctor::run(data, &flags).await,

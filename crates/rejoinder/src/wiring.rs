@@ -13,6 +13,7 @@ use models::Catalog;
 use secrecy::ExposeSecret;
 use store::{OpenOptions, SqlStore};
 
+use crate::commands::restore;
 use crate::config::{Config, boot_id};
 use crate::parameters::{SystemClock, SystemIds};
 
@@ -27,6 +28,12 @@ pub struct Base {
 /// Opens the store, migrated. `serving` marks a server's start: a new epoch where the power may
 /// have failed, and a clean stop at its end.
 pub async fn base(config: &Config, serving: bool) -> Result<Base> {
+    restore::refuse_half_restored(&config.data_dir)?;
+    half_restored_or_not(config, serving).await
+}
+
+/// For the restore itself.
+pub async fn half_restored_or_not(config: &Config, serving: bool) -> Result<Base> {
     let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = SqlStore::open(OpenOptions {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use crate::open::{OpenError, Target, database, target};
@@ -10,9 +11,19 @@ use crate::open::{OpenError, Target, database, target};
 pub enum BackupError {
     #[error("{} already exists: choose a place where nothing is", .0.display())]
     Exists(PathBuf),
-    /// The command that does it there.
-    #[error("this database is PostgreSQL: back it up with its own tool, such as `{0}`")]
-    Postgres(String),
+    /// The commands that do it there.
+    #[error(
+        "nothing was backed up: this database is PostgreSQL, which has its own tools.\n\
+         To back it up, also while servers run:\n  {dump}\n\
+         To restore it, with every server stopped:\n  {create}\n  {load}\n  {announce}\n\
+         They ask for the password, or find it in ~/.pgpass or PGPASSWORD"
+    )]
+    Postgres {
+        dump: String,
+        create: String,
+        load: String,
+        announce: String,
+    },
     #[error("the copy is damaged ({0}): check the disk of the database")]
     Damaged(String),
     #[error(transparent)]
@@ -23,13 +34,13 @@ pub enum BackupError {
 
 /// Writes one consistent snapshot of the database into a new file, checks it, and has it on disk
 /// when this returns. Committed writes of any process are in it up to one moment, later ones not.
-pub async fn backup(database_url: &str, data_dir: &Path, into: &Path) -> Result<(), BackupError> {
+/// Answers the version of the schema in it, which is not this program's where nobody has started it
+/// on that database yet.
+pub async fn backup(database_url: &str, data_dir: &Path, into: &Path) -> Result<i64, BackupError> {
     let options = match target(database_url, data_dir)? {
         Target::Sqlite(options) => options,
         Target::Postgres(options) => {
-            let name = options.get_database().unwrap_or("rejoinder").to_owned();
-            let command = format!("pg_dump --format=custom --file={name}.dump {name}");
-            return Err(BackupError::Postgres(command));
+            return Err(postgres_commands(&options));
         }
     };
     if into.exists() {
@@ -47,15 +58,53 @@ pub async fn backup(database_url: &str, data_dir: &Path, into: &Path) -> Result<
         .await
         .map_err(database)?;
     source.close().await.map_err(database)?;
-    check(into).await?;
+    let schema = check(into).await?;
     std::fs::File::open(into)?.sync_all()?;
     if let Some(folder) = into.parent() {
         std::fs::File::open(folder)?.sync_all()?;
     }
-    Ok(())
+    Ok(schema)
 }
 
-async fn check(copy: &Path) -> Result<(), BackupError> {
+/// Whole lines for a shell, with everything but the password.
+fn postgres_commands(options: &PgConnectOptions) -> BackupError {
+    let host = options
+        .get_socket()
+        .map_or(options.get_host().to_owned(), |socket| {
+            socket.display().to_string()
+        });
+    let name = options
+        .get_database()
+        .unwrap_or_else(|| options.get_username());
+    let server = format!(
+        "--host={} --port={} --username={}",
+        quoted(&host),
+        options.get_port(),
+        quoted(options.get_username())
+    );
+    let name = quoted(name);
+    BackupError::Postgres {
+        dump: format!("pg_dump --format=custom --file=rejoinder.dump {server} --dbname={name}"),
+        create: format!("createdb {server} {name}"),
+        load: format!(
+            "pg_restore --exit-on-error --single-transaction --no-owner {server} --dbname={name} \
+             rejoinder.dump"
+        ),
+        announce: "rejoinder restore --database-restored".to_owned(),
+    }
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+async fn check(copy: &Path) -> Result<i64, BackupError> {
     let mut conn = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(copy)
         .read_only(true)
@@ -67,10 +116,26 @@ async fn check(copy: &Path) -> Result<(), BackupError> {
         .fetch_all(&mut conn)
         .await
         .map_err(database)?;
+    if found != ["ok"] {
+        return Err(BackupError::Damaged(found.join("; ")));
+    }
+    let schema = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(database)?;
     conn.close().await.map_err(database)?;
-    if found == ["ok"] {
-        Ok(())
-    } else {
-        Err(BackupError::Damaged(found.join("; ")))
+    Ok(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_more() {
+        assert_eq!(quoted("chat_2.example-org"), "chat_2.example-org");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's;$x"), r"'it'\''s;$x'");
+        assert_eq!(quoted(""), "''");
     }
 }

@@ -32,6 +32,13 @@ pub async fn run(data: &DataFlags, into: &Path) -> Result<()> {
         // Only what this run made is in it; half a backup must not look like one.
         let _ = std::fs::remove_dir_all(into);
     }
+    if let (Err(_), false) = (&made, config.is_sqlite()) {
+        println!(
+            "Besides the database, copy {} (everybody's logins need it) and {}.",
+            config.data_dir.join(KEY).display(),
+            config.data_dir.join("rejoinder.toml").display(),
+        );
+    }
     made?;
     println!("Backed up to {}.", into.display());
     Ok(())
@@ -39,7 +46,7 @@ pub async fn run(data: &DataFlags, into: &Path) -> Result<()> {
 
 async fn fill(config: &Config, into: &Path) -> Result<()> {
     let database = into.join(DATABASE);
-    store::backup(
+    let schema = store::backup(
         config.database_url.expose_secret(),
         &config.data_dir,
         &database,
@@ -53,7 +60,7 @@ async fn fill(config: &Config, into: &Path) -> Result<()> {
     }
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: store::schema_version(),
+        schema,
         created_at: SystemClock.now().0,
         files,
     };

@@ -1,5 +1,6 @@
 //! `rejoinder restore DIR`: puts a backup in place. Nothing is overwritten: what was there is set
-//! aside, and a kill in between leaves the old state or the new one.
+//! aside. A kill in between leaves the old state, the new one, or a mark: whoever starts then is told
+//! to restore again, and does not begin with an empty database.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,30 @@ use crate::manifest::{DATABASE, KEY, Manifest};
 use crate::parameters::SystemClock;
 use crate::wiring;
 
+/// There from before the first change until after the last.
+const MARK: &str = "restore-unfinished";
+
+/// A data directory in which a restore was interrupted holds neither the old nor the new.
+pub fn refuse_half_restored(data_dir: &Path) -> Result<()> {
+    let mark = data_dir.join(MARK);
+    if !mark.exists() {
+        return Ok(());
+    }
+    let from = std::fs::read_to_string(&mark).unwrap_or_default();
+    bail!(
+        "a restore into {} was interrupted: run `rejoinder restore {from}` again (what was there \
+         before is in its folder replaced-…)",
+        data_dir.display()
+    )
+}
+
 pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
     let config = Config::load(data, &ServeFlags::default())?;
     if !config.is_sqlite() {
-        bail!("this configuration uses PostgreSQL: restore with pg_restore, then start the server");
+        bail!(
+            "this configuration uses PostgreSQL: restore with pg_restore, then run `rejoinder \
+             restore --database-restored`; `rejoinder backup DIR` tells the whole commands"
+        );
     }
     let manifest = Manifest::read(from)?;
     ensure!(
@@ -29,7 +50,7 @@ pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
     let lock =
         DataDirLock::acquire(&config.data_dir).context("stop the server before restoring")?;
     let present = config.data_dir.join(DATABASE);
-    if present.exists() && !replace {
+    if present.exists() && !replace && refuse_half_restored(&config.data_dir).is_ok() {
         bail!(
             "{} exists: add --replace to set it aside, or restore into another --data-dir",
             present.display()
@@ -43,23 +64,19 @@ pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
             copy(&from.join(name), &beside).map(|()| (beside, config.data_dir.join(name)))
         })
         .collect::<Result<_>>()?;
+    let mark = config.data_dir.join(MARK);
+    std::fs::write(&mark, from.to_string_lossy().as_bytes())?;
+    std::fs::File::open(&mark)?.sync_all()?;
+    std::fs::File::open(&config.data_dir)?.sync_all()?;
     let aside = set_aside(&config.data_dir)?;
     for (beside, place) in incoming {
         std::fs::rename(beside, place)?;
     }
     std::fs::File::open(&config.data_dir)?.sync_all()?;
 
-    let base = wiring::base(&config, false).await?;
-    // Pages that have seen more than the backup holds load everything again.
-    base.store.new_epoch().await?;
-    let damage = base.store.check_integrity().await?;
-    base.store.close().await?;
+    begin_anew(&config).await?;
+    std::fs::remove_file(&mark)?;
     drop(lock);
-    ensure!(
-        damage.is_empty(),
-        "the restored database is damaged: {}",
-        damage.join("; ")
-    );
     println!(
         "Restored {} into {}.",
         from.display(),
@@ -68,6 +85,31 @@ pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
     if let Some(aside) = aside {
         println!("What was there is in {}.", aside.display());
     }
+    Ok(())
+}
+
+/// `rejoinder restore --database-restored`: what is left to do after somebody else's restore.
+pub async fn announce(data: &DataFlags) -> Result<()> {
+    let config = Config::load(data, &ServeFlags::default())?;
+    config.create_data_dir()?;
+    let _lock =
+        DataDirLock::acquire(&config.data_dir).context("stop the server before restoring")?;
+    begin_anew(&config).await?;
+    println!("The database is sound. Pages that are still open will load everything again.");
+    Ok(())
+}
+
+/// Pages that have seen more than the backup holds load everything again.
+async fn begin_anew(config: &Config) -> Result<()> {
+    let base = wiring::half_restored_or_not(config, false).await?;
+    base.store.new_epoch().await?;
+    let damage = base.store.check_integrity().await?;
+    base.store.close().await?;
+    ensure!(
+        damage.is_empty(),
+        "the restored database is damaged: {}",
+        damage.join("; ")
+    );
     Ok(())
 }
 

@@ -104,15 +104,23 @@ impl Strace {
         self.with(["-e", &fault.expression()])
     }
 
+    /// The process dies (`SIGKILL`) at the n-th of these calls, of each thread by itself.
+    #[must_use]
+    pub fn kill(self, call: &str, n: u32) -> Self {
+        self.with(["-e", &format!("inject={call}:signal=KILL:when={n}")])
+    }
+
     /// What comes before the program and its arguments. The program stays a child of whoever starts
     /// it, with its own process id and exit code: the tracer is its grandchild.
     #[must_use]
     pub fn prefix(&self) -> Vec<String> {
         let output = self.output.to_string_lossy().into_owned();
-        // Other calls then cost nothing: the kernel itself leaves them alone.
-        let mut all = ["strace", "-D", "--seccomp-bpf"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut all = ["strace", "-D"].map(str::to_owned).to_vec();
+        // Other calls then cost nothing: the kernel itself leaves them alone. But strace 6.1 then
+        // forgets the `when` of a signal.
+        if !self.arguments.iter().any(|a| a.contains(":signal=")) {
+            all.push("--seccomp-bpf".to_owned());
+        }
         all.extend(self.arguments.iter().cloned());
         all.extend(["-o".to_owned(), output]);
         all

@@ -141,3 +141,19 @@ async fn a_running_process_is_made_to_fail_and_let_go_again() {
         "what failed was not written"
     );
 }
+
+#[tokio::test]
+async fn a_process_dies_at_its_nth_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, output) = (folder.path().join("file"), folder.path().join("trace"));
+    let strace = Strace::new(&output)
+        .calls("write")
+        .file(&file)
+        .kill("write", 3);
+    let mut child = writer(&strace.prefix(), &file, 5).spawn().unwrap();
+    let status = child.wait().await.unwrap();
+    assert_eq!(status.code(), None, "killed");
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(written.starts_with("line 0\nline 1\n"), "{written}");
+    assert!(!written.contains("line 3"), "{written}");
+}
