@@ -39,6 +39,8 @@ enum Command {
         #[arg(long)]
         failpoint: Option<String>,
     },
+    /// Every write, sync, cut and open of the database's files fails once (P1c)
+    Disk,
     /// Holds a log against the state that was kept beside it
     Check {
         /// history.jsonl, or the folder that holds it
@@ -86,6 +88,10 @@ async fn main() -> ExitCode {
                     chaos::crash::matrix(kind, failpoint.clone()).await;
                 }
             }
+            true
+        }
+        Command::Disk => {
+            chaos::disk::sweep(true, Dice::seed()).await;
             true
         }
         Command::Check { log, state } => match check(&log, state) {
