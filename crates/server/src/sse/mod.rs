@@ -39,8 +39,8 @@ pub(crate) fn position(headers: &HeaderMap, in_url: Option<&str>) -> Result<Opti
     }
 }
 
-/// Beyond the end of every feed, so that reading from it answers `reset`.
-pub(crate) const NOWHERE: Cursor = Cursor { epoch: -1, seq: 0 };
+/// Of an epoch that no feed has, so that reading from it answers `reset`.
+pub(crate) const NOWHERE: Cursor = Cursor { epoch: 0, seq: 0 };
 
 /// A stream counts like a socket.
 pub(crate) fn place(state: &AppState, account: &Account) -> Result<SocketGuard, Problem> {

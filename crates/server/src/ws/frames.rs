@@ -183,7 +183,7 @@ pub(crate) fn parse(text: &str) -> Result<ClientFrame, Refused> {
             };
             ClientFrame::Typing {
                 conversation,
-                state: typing(&shape::<Typing>(data)?.state),
+                state: typing(&shape::<Typing>(data)?.state)?,
             }
         }
         "auth" => ClientFrame::Auth {
@@ -231,12 +231,15 @@ fn id<T: PathKey>(text: Option<&str>) -> Result<T, Problem> {
     text.and_then(T::from_text).ok_or_else(Problem::not_found)
 }
 
-/// Anything that isn't a pause is writing.
-fn typing(state: &str) -> TypingState {
-    if state == "idle" {
-        TypingState::Idle
-    } else {
-        TypingState::Writing
+/// What a person can be seen to do.
+fn typing(state: &str) -> Result<TypingState, Problem> {
+    match state {
+        "writing" => Ok(TypingState::Writing),
+        "idle" => Ok(TypingState::Idle),
+        _ => Err(Problem::invalid(
+            "/data/state",
+            "This must be `writing` or `idle`.",
+        )),
     }
 }
 
@@ -326,6 +329,10 @@ mod tests {
             "not_found"
         );
         assert_eq!(code(r#"{"type":"stop","data":{}}"#), "validation");
+        for state in ["zz", "thinking", ""] {
+            let typing = format!(r#"{{"type":"typing","data":{{"state":"{state}"}}}}"#);
+            assert_eq!(code(&typing), "validation", "{state}");
+        }
         assert_eq!(
             code(r#"{"type":"message","data":{"content":"a"}}"#),
             "validation"

@@ -59,9 +59,16 @@ async fn a_cursor_that_means_nothing_is_reset() {
     let (conversation, _) = answered(&user).await;
     for cursor in ["x", "ffff-1", "1-ffffff"] {
         let mut socket = user.socket(Some(cursor), &[&conversation]).await;
-        socket.frame("connection").await;
+        let ready = socket.frame("connection").await;
         let reset = socket.until(|_| true).await;
         assert_eq!(reset["type"], "reset", "{cursor}");
+        // Nobody who comes back with what the first frame said misses anything.
+        let said = ready["data"]["cursor"].as_str().unwrap();
+        let expected = if cursor == "x" { "0-0" } else { cursor };
+        assert_eq!(said, expected);
+        let mut again = user.socket(Some(said), &[]).await;
+        again.frame("connection").await;
+        assert_eq!(again.until(|_| true).await["type"], "reset", "{cursor}");
         let at = reset["data"]["cursor"].as_str().unwrap().to_owned();
         assert!(reset["cursor"].is_null());
         // It goes on from there.
