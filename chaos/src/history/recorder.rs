@@ -101,6 +101,15 @@ impl Recorder {
         let _ = tokio::time::timeout(limit, enough).await;
     }
 
+    /// The last lines, for whoever waits in vain.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let lines = self.lines();
+        let last = lines[lines.len().saturating_sub(20)..].iter();
+        let texts: Vec<String> = last.map(|line| format!("{line:?}")).collect();
+        texts.join("\n")
+    }
+
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 const CLIENTS: u64 = 6;
 const MESSAGES: u64 = 8;
 const KILLS: u64 = 4;
+/// Until every client has heard yes to everything.
+const PATIENCE: Duration = Duration::from_secs(240);
 const RUNS_END: Duration = Duration::from_secs(30);
 
 /// Until the server says yes: another answer than "later" is written down as broken.
@@ -79,7 +81,9 @@ async fn repeats(kind: Kind) {
         recorder.observed(dice.within(0..200), limit).await;
         node.kill().await;
     }
-    let sent = clients.join_all().await.concat();
+    let all = tokio::time::timeout(PATIENCE, clients.join_all()).await;
+    let sent = all.unwrap_or_else(|_| panic!("not all heard yes: {}", recorder.tail()));
+    let sent = sent.concat();
     node.database.runs_end(RUNS_END).await.unwrap();
     let before = State::collect(node.url(), &emails, &node.database).await;
 

@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const TABS: [usize; 4] = [2, 4, 8, 16];
+/// Until every client has heard yes to everything.
+const PATIENCE: Duration = Duration::from_secs(240);
 const RUNS_END: Duration = Duration::from_secs(30);
 
 /// Words that belong to one message.
@@ -91,7 +93,8 @@ async fn tabs(kind: Kind) {
         let limit = Duration::from_secs(5);
         recorder.observed(dice.within(1..200), limit).await;
         node.kill().await;
-        clients.join_all().await;
+        let all = tokio::time::timeout(PATIENCE, clients.join_all()).await;
+        all.unwrap_or_else(|_| panic!("not all heard yes: {}", recorder.tail()));
         node.database.runs_end(RUNS_END).await.unwrap();
         let page = client.messages(&to).await;
         let parents: Vec<_> = page.iter().map(|m| m["parent_id"].as_i64()).collect();
