@@ -62,8 +62,9 @@ pub const AUTH_GRACE_MS: i64 = 60_000;
 /// Sockets that are told to go come back spread over this time.
 pub const DRAIN_SPREAD_MS: u64 = 3_000;
 
-/// How often an open connection asks whether its login still lives.
-pub const SESSION_CHECK: Duration = Duration::from_secs(4);
+/// How often an open connection asks whether its login still lives. With `LAST_WORDS` after it this
+/// stays below the five seconds that are promised.
+pub const SESSION_CHECK: Duration = Duration::from_secs(3);
 /// How often an idle connection looks at the log although nothing woke it.
 pub const FEED_POLL: Duration = Duration::from_secs(20);
 /// Events read at a time by a connection.
@@ -84,8 +85,10 @@ pub const RUN_POLL: Duration = Duration::from_secs(5);
 pub const CONNECTIONS: usize = 16 * 1024;
 pub const HEADER_READ: Duration = Duration::from_secs(15);
 pub const HEADER_BYTES: usize = 64 * 1024;
-/// Answers in progress get this long when the server stops.
-pub const GRACE: Duration = Duration::from_secs(10);
+/// Answers in progress get this long when the server stops and its runs have been seen to.
+pub const GRACE: Duration = Duration::from_secs(3);
+/// A connection that must end waits so long for its client to take the last words.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Seconds until the same request would be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The accept loop: HTTP/1 with limits on headers, connections and the time to stop.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -36,6 +38,25 @@ impl Default for Timeouts {
             header_read: HEADER_READ,
             grace: GRACE,
         }
+    }
+}
+
+/// Ends a request's connection at once, whatever is unsent: for a client that takes nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hangup(CancellationToken);
+
+impl Hangup {
+    pub(crate) fn now(&self) {
+        self.0.cancel();
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Hangup {
+    type Rejection = Infallible;
+
+    /// Outside of [`serve`] there is no connection to end.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
@@ -113,8 +134,11 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    let hangup = Hangup::default();
+    let hung_up = hangup.0.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(hangup.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
@@ -125,15 +149,17 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            // Finishes the answer in progress and takes no further request.
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let serving = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                // Finishes the answer in progress and takes no further request.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
-    if let Err(error) = ended {
+    if let Some(Err(error)) = hung_up.run_until_cancelled(serving).await {
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -250,7 +250,7 @@ impl Machine {
         if self.answer.text.len() + self.answer.reasoning.len() > self.settings.limits.answer_bytes
         {
             effects.push(Effect::CancelModel);
-            effects.push(self.complete(Some("answer_bytes"), FinishReason::Length));
+            effects.push(self.at_limit("answer_bytes", FinishReason::Length));
         }
         effects
     }
@@ -267,11 +267,13 @@ impl Machine {
             !calls.is_empty() && finish != FinishReason::Length && self.last_call.is_none();
         if usable {
             effects.push(self.record(calls, finish, usage));
+        } else if let Some(limit) = self.last_call {
+            effects.push(self.at_limit(limit, finish));
         } else if self.answer.text.is_empty() {
             let cut = finish == FinishReason::Length;
             effects.push(self.fail(empty_answer(cut)));
         } else {
-            effects.push(self.complete(self.last_call, finish));
+            effects.push(self.complete(None, finish));
         }
         effects
     }
@@ -310,17 +312,34 @@ impl Machine {
 
     fn out_of_time(&mut self) -> Vec<Effect> {
         let mut effects = self.abandon("The answer took too long.");
-        effects.push(
-            self.fail(RunError {
+        let detail = "The answer took longer than this server allows. Ask again, or ask for less \
+                      at a time.";
+        effects.push(self.fail_at_limit("time", detail));
+        effects
+    }
+
+    /// Ends with what was said until the limit, if anything was.
+    fn at_limit(&mut self, limit: &'static str, finish: FinishReason) -> Effect {
+        if self.answer.text.is_empty() {
+            let detail = "The model reached a limit of this server before it said anything. Ask \
+                          for less at a time, or choose another model.";
+            self.fail_at_limit(limit, detail)
+        } else {
+            self.complete(Some(limit), finish)
+        }
+    }
+
+    fn fail_at_limit(&mut self, limit: &'static str, detail: &str) -> Effect {
+        let ending = self.ending(RunState::Failed, MessageStatus::Failed);
+        Effect::Finish(Ending {
+            limit: Some(limit),
+            error: Some(RunError {
                 code: "limit_reached".to_owned(),
-                detail:
-                    "The answer took longer than this server allows. Ask again, or ask for less \
-                     at a time."
-                        .to_owned(),
+                detail: detail.to_owned(),
                 retryable: true,
             }),
-        );
-        effects
+            ..ending
+        })
     }
 
     /// Stops what is going on and settles what is open, so that the run can end.

@@ -812,3 +812,42 @@ fn a_permission_lets_a_call_through_without_asking() {
     });
     assert!(world.parked, "it asks again");
 }
+
+#[test]
+fn a_limit_that_is_met_without_a_word_is_named_in_a_failure() {
+    let at_steps = |world: &mut World| {
+        for _ in 0..6 {
+            world.happen(Happening::End {
+                tools: vec![1],
+                cut: false,
+            });
+        }
+    };
+    let thinking = |world: &mut World| {
+        let call = world.machine.call;
+        let chunk = ModelChunk::Reasoning("x".repeat(201));
+        world.feed(Input::Chunk { call, chunk });
+        world.settle_effects();
+    };
+    let late = |world: &mut World| {
+        world.feed(Input::OutOfTime);
+        world.settle_effects();
+    };
+    type Way<'a> = &'a dyn Fn(&mut World);
+    let ways: [(&str, Way); 3] = [
+        ("steps", &at_steps),
+        ("answer_bytes", &thinking),
+        ("time", &late),
+    ];
+    for (limit, way) in ways {
+        let mut world = World::new(false);
+        world.settle_effects();
+        way(&mut world);
+        let ending = &world.endings[0];
+        assert_eq!(
+            (ending.state, ending.limit),
+            (RunState::Failed, Some(limit))
+        );
+        assert_eq!(ending.error.as_ref().unwrap().code, "limit_reached");
+    }
+}

@@ -11,6 +11,7 @@ use domain::{
     ConversationId, Cursor, Event, SessionId, Signal, StoreError, StoreResult, Subscription,
     UserId, Wake,
 };
+use futures::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::Problem;
@@ -138,6 +139,20 @@ impl Follower {
         loop {
             if let Some(ending) = self.ending {
                 return Some(Happening::Ended(ending));
+            }
+            // While there is always more to read, nothing waits: a login must not outlive its end by
+            // the length of a backlog.
+            while let Some(wake) = self.subscription.wake().now_or_never() {
+                if let Some(happening) = self.note(wake) {
+                    return Some(happening);
+                }
+            }
+            if self.ending.is_some() {
+                continue;
+            }
+            if Instant::now() >= self.check_at {
+                self.check().await;
+                continue;
             }
             if !self.dirty {
                 return None;

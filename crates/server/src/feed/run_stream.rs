@@ -8,6 +8,7 @@ use domain::{ConversationId, Cursor, Event, EventBody, MessageId, Run, RunId, St
 use super::{Ending, Follower, Happening, batch, render};
 use crate::auth::Account;
 use crate::error::Problem;
+use crate::sse::Frames;
 use crate::state::AppState;
 use crate::wire::frame::Frame;
 
@@ -87,7 +88,7 @@ impl RunStream {
     }
 
     /// The next frame; `None` after the terminal `run` frame, or when the connection must end.
-    pub(crate) async fn next(&mut self) -> Option<Frame> {
+    async fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
@@ -176,5 +177,15 @@ impl RunStream {
         self.done = true;
         self.ready
             .push_back(Frame::error(&ending.problem(), &self.request_id));
+    }
+}
+
+impl Frames for RunStream {
+    async fn next(&mut self) -> Option<Frame> {
+        self.next_frame().await
+    }
+
+    async fn ended(&mut self) -> Ending {
+        self.follower.ended().await
     }
 }

@@ -8,6 +8,7 @@ use domain::{ConversationId, Cursor, Event, StoreResult};
 use super::{Ending, Follower, Happening, batch, render};
 use crate::auth::Account;
 use crate::error::Problem;
+use crate::sse::Frames;
 use crate::state::AppState;
 use crate::wire::frame::{
     ConnectionData, ConnectionStatus, Frame, FrameData, FrameType, TypingState,
@@ -66,7 +67,7 @@ impl SyncStream {
         Ok(())
     }
 
-    pub(crate) async fn next(&mut self) -> Option<Frame> {
+    async fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
@@ -144,5 +145,15 @@ impl SyncStream {
             self.ready
                 .push_back(Frame::error(&ending.problem(), &self.request_id));
         }
+    }
+}
+
+impl Frames for SyncStream {
+    async fn next(&mut self) -> Option<Frame> {
+        self.next_frame().await
+    }
+
+    async fn ended(&mut self) -> Ending {
+        self.follower.ended().await
     }
 }

@@ -1,20 +1,24 @@
 //! Server-sent events: `event:` is the frame's type, `data:` the frame, `id:` its cursor.
 
+mod pump;
+
 use std::convert::Infallible;
 
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use domain::Cursor;
-use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
 
 use crate::auth::Account;
 use crate::error::Problem;
-use crate::feed::{RunStream, SyncStream};
 use crate::limits::SSE_COMMENT;
+use crate::serve::Hangup;
 use crate::state::AppState;
 use crate::wire::frame::Frame;
 use crate::ws::{SocketGuard, too_many_sockets};
+
+pub(crate) use pump::Frames;
 
 /// Whether the client asked for events.
 pub(crate) fn wanted(headers: &HeaderMap) -> bool {
@@ -53,25 +57,24 @@ pub(crate) fn place(state: &AppState, account: &Account) -> Result<SocketGuard, 
         .ok_or_else(too_many_sockets)
 }
 
-pub(crate) fn respond_run(state: &AppState, stream: RunStream, place: SocketGuard) -> Response {
-    let held = (stream, place, state.config.tracker.token());
-    respond(futures::stream::unfold(held, |mut held| async move {
-        held.0.next().await.map(|frame| (frame, held))
-    }))
-}
-
-pub(crate) fn respond_sync(state: &AppState, stream: SyncStream, place: SocketGuard) -> Response {
-    let held = (stream, place, state.config.tracker.token());
-    respond(futures::stream::unfold(held, |mut held| async move {
-        held.0.next().await.map(|frame| (frame, held))
-    }))
-}
-
-fn respond<S>(frames: S) -> Response
-where
-    S: Stream<Item = Frame> + Send + 'static,
-{
-    let events = frames.map(|frame| Ok::<_, Infallible>(event(&frame)));
+/// Answers with the frames until they end. What writes them is a task of its own, so that the end of
+/// the login or of the server is noticed while the client takes nothing.
+pub(crate) fn respond<F: Frames>(
+    state: &AppState,
+    frames: F,
+    place: SocketGuard,
+    hangup: Hangup,
+) -> Response {
+    let (sender, receiver) = mpsc::channel(1);
+    let pump = async move {
+        let _place = place;
+        pump::run(frames, sender, hangup).await;
+    };
+    state.config.tracker.spawn(pump);
+    let events = futures::stream::unfold(receiver, |mut receiver| async move {
+        let frame: Frame = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(event(&frame)), receiver))
+    });
     let keep_alive = KeepAlive::new().interval(SSE_COMMENT);
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::close::Closing;
 use crate::feed::Follower;
-use crate::limits::WS_SEND;
+use crate::limits::{LAST_WORDS, WS_SEND};
 use crate::wire::frame::Frame;
 
 /// Waits on the socket, never in a queue: a slow reader holds up its own connection only.
@@ -43,20 +43,12 @@ impl Outlet {
             }
             in_time(sink.flush()).await
         };
-        tokio::pin!(sending);
-        tokio::select! {
-            biased;
-            sent = &mut sending => sent,
-            ending = follower.ended() => {
-                // A frame may be half written: what is left of it goes first.
-                let finished = timeout(CLOSE, sending).await;
-                if matches!(finished, Ok(Ok(()))) { Err(Some(ending.into())) } else { Err(GONE) }
-            }
-        }
+        while_live(follower, sending).await
     }
 
-    pub(crate) async fn ping(&mut self) -> Result<(), Option<Closing>> {
-        in_time(self.0.send(Message::Ping(Bytes::new()))).await
+    pub(crate) async fn ping(&mut self, follower: &mut Follower) -> Result<(), Option<Closing>> {
+        let ping = self.0.send(Message::Ping(Bytes::new()));
+        while_live(follower, in_time(ping)).await
     }
 
     /// Last words and the close frame, as far as the client takes them.
@@ -73,7 +65,23 @@ impl Outlet {
             self.0.send(close).await
         };
         // Whoever doesn't take them finds the connection gone.
-        let _ = timeout(CLOSE, last).await;
+        let _ = timeout(LAST_WORDS, last).await;
+    }
+}
+
+/// Sends; when the connection must end meanwhile, only what is half written goes out.
+async fn while_live(
+    follower: &mut Follower,
+    sending: impl Future<Output = Result<(), Option<Closing>>>,
+) -> Result<(), Option<Closing>> {
+    tokio::pin!(sending);
+    tokio::select! {
+        biased;
+        sent = &mut sending => sent,
+        ending = follower.ended() => {
+            let finished = timeout(LAST_WORDS, sending).await;
+            if matches!(finished, Ok(Ok(()))) { Err(Some(ending.into())) } else { Err(GONE) }
+        }
     }
 }
 
@@ -86,6 +94,3 @@ async fn in_time(
         Err(_) => Err(Some(Closing::TOO_SLOW)),
     }
 }
-
-/// How long a closing socket waits for its client.
-pub(crate) const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);

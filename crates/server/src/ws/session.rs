@@ -12,14 +12,14 @@ use governor::DefaultDirectRateLimiter;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::close::Closing;
-use super::outlet::{CLOSE, GONE, Outlet};
+use super::outlet::{GONE, Outlet};
 use super::watched::Watched;
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::feed::{Ending, Follower, Happening, Typing, batch, render};
 use crate::limits::{
-    AUTH_EXPIRING_MS, AUTH_GRACE_MS, DRAIN_SPREAD_MS, FEED_RETRIES, WS_PING_EVERY, WS_SILENCE,
-    frame_limiter,
+    AUTH_EXPIRING_MS, AUTH_GRACE_MS, DRAIN_SPREAD_MS, FEED_RETRIES, LAST_WORDS, WS_PING_EVERY,
+    WS_SILENCE, frame_limiter,
 };
 use crate::state::AppState;
 use crate::wire::frame::{ConnectionData, ConnectionStatus, Frame, FrameData, FrameType};
@@ -154,7 +154,7 @@ pub(crate) async fn run(state: AppState, opening: Opening, socket: WebSocket) {
         if closing.keeps_sending() {
             // Closing over bytes that nobody read resets the connection, and takes the close frame
             // away from the client that it is for.
-            let _ = timeout(CLOSE, async {
+            let _ = timeout(LAST_WORDS, async {
                 while let Some(Ok(_)) = incoming.next().await {}
             })
             .await;
@@ -349,7 +349,7 @@ impl Session {
         if self.heard_at.elapsed() > WS_SILENCE {
             return Err(Some(Closing::SILENT));
         }
-        self.outlet.ping().await
+        self.outlet.ping(&mut self.follower).await
     }
 
     /// Sends the text so far of what the conversation's assistant is writing, and its tokens from

@@ -309,7 +309,8 @@ impl Player {
                 arguments.truncate(arguments.len() / 2);
             }
             let letters: Vec<char> = arguments.chars().collect();
-            for piece in letters.chunks(8) {
+            // Small pieces, but not by the hundred thousand.
+            for piece in letters.chunks(8.max(letters.len() / 500)) {
                 self.pause().await;
                 let piece: String = piece.iter().collect();
                 self.call_chunk(index, json!({"function": {"arguments": piece}}))

@@ -13,6 +13,7 @@ use crate::error::Problem;
 use crate::extract::{IdempotencyHeader, Json, RequestId};
 use crate::feed::{Follower, Happening, RunStream};
 use crate::limits::RUN_POLL;
+use crate::serve::Hangup;
 use crate::sse;
 use crate::state::AppState;
 use crate::wire::frame::Frame;
@@ -53,6 +54,7 @@ pub(super) async fn create(
     account: Account,
     State(state): State<AppState>,
     RequestId(request_id): RequestId,
+    hangup: Hangup,
     headers: HeaderMap,
     IdempotencyHeader(key): IdempotencyHeader,
     Json(body): Json<MessageCreate>,
@@ -68,7 +70,7 @@ pub(super) async fn create(
         } else {
             RunStream::attach(&state, account, request_id, &sent.run, follower)
         };
-        return Ok(sse::respond_run(&state, stream, place));
+        return Ok(sse::respond(&state, stream, place, hangup));
     }
     if prefers_async(&headers) {
         let sent = chat::send(&state, message).await?;

@@ -9,6 +9,7 @@ use crate::auth::Account;
 use crate::error::Problem;
 use crate::extract::{PathKey, Query, RequestId};
 use crate::feed::SyncStream;
+use crate::serve::Hangup;
 use crate::sse;
 use crate::state::AppState;
 use crate::wire::frame::Frame;
@@ -30,6 +31,7 @@ pub(super) async fn read(
     account: Account,
     State(state): State<AppState>,
     RequestId(request_id): RequestId,
+    hangup: Hangup,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -37,7 +39,7 @@ pub(super) async fn read(
     let watch = watched(query.text("watch"))?;
     let place = sse::place(&state, &account)?;
     let stream = SyncStream::begin(&state, account, request_id, since, &watch).await?;
-    Ok(sse::respond_sync(&state, stream, place))
+    Ok(sse::respond(&state, stream, place, hangup))
 }
 
 fn watched(text: Option<&str>) -> Result<Vec<ConversationId>, Problem> {

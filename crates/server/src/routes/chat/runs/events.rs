@@ -9,6 +9,7 @@ use crate::auth::Account;
 use crate::error::Problem;
 use crate::extract::{PathId, Query, RequestId};
 use crate::feed::RunStream;
+use crate::serve::Hangup;
 use crate::sse;
 use crate::state::AppState;
 use crate::wire::frame::Frame;
@@ -30,11 +31,12 @@ pub(super) async fn read(
     State(state): State<AppState>,
     PathId(run_id): PathId<RunId>,
     RequestId(request_id): RequestId,
+    hangup: Hangup,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
     let after = sse::position(&headers, query.text("after")).unwrap_or(Some(sse::NOWHERE));
     let place = sse::place(&state, &account)?;
     let stream = RunStream::begin(&state, account, request_id, run_id, after).await?;
-    Ok(sse::respond_run(&state, stream, place))
+    Ok(sse::respond(&state, stream, place, hangup))
 }
