@@ -119,6 +119,18 @@ impl Database {
         Ok(started.elapsed())
     }
 
+    /// Delta rows that have not been swept.
+    pub async fn deltas(&self) -> usize {
+        const SQL: &str = "SELECT kind FROM events WHERE kind = 'delta'";
+        self.texts(SQL, SQL).await.len()
+    }
+
+    /// Rows of all feeds.
+    pub async fn events(&self) -> usize {
+        const SQL: &str = "SELECT kind FROM events";
+        self.texts(SQL, SQL).await.len()
+    }
+
     /// `status count` of all runs, such as `completed 812`.
     pub async fn run_states(&self) -> Vec<String> {
         const SQL: &str = "SELECT state || ' ' || COUNT(*) FROM runs GROUP BY state ORDER BY state";

@@ -17,8 +17,11 @@ pub mod node;
 pub mod programs;
 pub mod raw;
 pub mod reader;
+pub mod reading;
+pub mod rig;
 pub mod scene;
 pub mod sender;
+pub mod stuck;
 
 pub use database::{Database, Kind};
 pub use node::Node;
