@@ -78,7 +78,9 @@ fn close_code(mut bytes: &[u8]) -> Option<u16> {
 }
 
 /// Name, bytes, and the close codes that may answer them.
-fn attacks() -> Vec<(&'static str, Vec<u8>, &'static [Option<u16>])> {
+type Attack = (&'static str, Vec<u8>, &'static [Option<u16>]);
+
+fn attacks() -> Vec<Attack> {
     let text = br#"{"type":"ping","data":{}}"#;
     let unmasked = [&[FIN | TEXT, 25][..], text].concat();
     let claims = |length: u64| [&[FIN | TEXT, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();

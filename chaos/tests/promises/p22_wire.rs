@@ -131,7 +131,7 @@ fn shapes() -> Vec<(String, Vec<u8>, usize)> {
         "CONNECT a:1 HTTP/1.1",
         "TRACE / HTTP/1.1",
         "OPTIONS * HTTP/1.1",
-        "GET //..//..//etc/passwd HTTP/1.1",
+        "GET /api/v1//..//..//etc/passwd HTTP/1.1",
         "PRI * HTTP/2.0",
         "\u{202e}GET / HTTP/1.1",
     ] {
