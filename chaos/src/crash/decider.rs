@@ -160,7 +160,13 @@ fn a_call_that_was_made_twice_or_is_called_what_it_is_not_is_told() {
     ] {
         let entries = vec![entry.clone(); times];
         let shown = vec![Value::Null; shown];
-        let (_, broken) = compare(point, &[turn.clone()], &[row(state)], &shown, &entries);
+        let (_, broken) = compare(
+            point,
+            std::slice::from_ref(&turn),
+            &[row(state)],
+            &shown,
+            &entries,
+        );
         assert_eq!(
             broken.is_empty(),
             honest,

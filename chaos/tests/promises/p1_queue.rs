@@ -62,7 +62,7 @@ async fn a_queue_of_three(kind: Kind) {
     let waiting = client.messages(&conversation).await[2..].to_vec();
 
     // While they wait, and in the middle of the answer to each of them.
-    for n in 0..=3 {
+    for (n, run) in runs.iter().enumerate() {
         let name = format!("q{n}");
         gate(&name).reached(1).await;
         server.kill().await;
@@ -76,7 +76,7 @@ async fn a_queue_of_three(kind: Kind) {
         }
         gate(&name).reached(2).await;
         gate(&name).open();
-        run_ends(&client, &runs[n]).await;
+        run_ends(&client, run).await;
     }
 
     let all = client.messages(&conversation).await;
