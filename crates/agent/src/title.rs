@@ -29,12 +29,13 @@ pub(crate) async fn suggest(deps: &Deps, run: &Run, model: &dyn Model) {
     if conversation.title_source != TitleSource::FirstWords {
         return;
     }
-    let Some(head) = conversation.head_message_id else {
+    // The end of this run: the head is that of the next one already where messages wait.
+    let Ok(Run { ai_message_id, .. }) = deps.store.run(run.user_id, run.run_id).await else {
         return;
     };
     let history = deps
         .store
-        .history(run.user_id, run.conversation_id, head, 64 * 1_024)
+        .history(run.user_id, run.conversation_id, ai_message_id, 64 * 1_024)
         .await;
     let Ok((history, false)) = history else {
         return;

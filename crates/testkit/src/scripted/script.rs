@@ -12,6 +12,7 @@
 //! | `delay_ms=20` | pause before each token |
 //! | `reasoning=5` | so many reasoning tokens (`think0 …`) come first |
 //! | `gate=name@5` | token 5 waits until the gate `name` is open |
+//! | `title_gate=name` | the title that this conversation is given waits until the gate is open |
 //! | `tool=todo_add` | a tool call; several make parallel calls |
 //! | `args={…}` | JSON arguments of the last `tool` (default `{}`) |
 //! | `before=3` | text tokens before the tool calls of this round |
@@ -131,6 +132,8 @@ pub struct Round {
     pub split: Option<usize>,
     pub pad: usize,
     pub endless: bool,
+    /// For the title of the conversation that this begins.
+    pub title_gate: Option<String>,
     pub quirks: Quirks,
 }
 
@@ -159,6 +162,7 @@ impl Default for Round {
             split: None,
             pad: 0,
             endless: false,
+            title_gate: None,
             quirks: Quirks::default(),
         }
     }
@@ -325,6 +329,7 @@ impl Parser {
             }
             "pad" => self.round.pad = number(text)?,
             "split" => self.round.split = Some(number::<usize>(text)?.max(1)),
+            "title_gate" => self.round.title_gate = Some(text.to_owned()),
             "times" => self.round.fault_times = Some(number(text)?),
             "retry_after" => self.round.retry_after = Some(number(text)?),
             "fault" => self.round.fault = Some(Fault::parse(text)?),

@@ -335,7 +335,10 @@ fn plan(shared: &Shared, body: &Value, number: usize) -> Result<Reply, String> {
         .rposition(|message| message["role"] == "user");
     let message = asked.map(|at| content(&messages[at])).unwrap_or_default();
     let script = if is_title_request(messages) {
-        Script::parse(&format!("text={}", Value::from(TITLE)))?
+        let begun = Script::find(&message).and_then(Result::ok);
+        let gate = begun.and_then(|script| script.round(0).title_gate);
+        let gate = gate.map_or_else(String::new, |name| format!(" gate={name}@0"));
+        Script::parse(&format!("text={}{gate}", Value::from(TITLE)))?
     } else if let Some(script) = Script::find(&message) {
         script?
     } else {

@@ -183,3 +183,23 @@ async fn a_restart_keeps_the_queue() {
         .collect();
     assert!(queue.len() == 3 && queue.is_sorted(), "{queue:?}");
 }
+
+#[tokio::test]
+async fn the_next_one_does_not_wait_for_what_is_done_after_a_run() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (conversation, _) = begin(&app, &user, "tokens=2 gate=hold@1 title_gate=title").await;
+    let next = send(&user, &conversation, "Next [[script: tokens=1]]", "enqueue").await;
+    app.model.gate("hold").open();
+    let asked_for_a_title = app.model.gate("title");
+    tokio::time::timeout(Duration::from_secs(20), asked_for_a_title.reached(1))
+        .await
+        .expect("no title is asked for");
+    finished(&user, &next).await;
+    // The driver of the first run is at the title still.
+    let requests = app.model.requests();
+    let title = requests.iter().find(|request| request.is_title()).unwrap();
+    assert_eq!(title.ended, Ended::Running);
+    assert_eq!(contents(&user, &conversation).await.len(), 4);
+    app.model.gate("title").open();
+}
