@@ -274,6 +274,7 @@ impl Task {
                     }
                 }
                 self.commit(rest).await;
+                self.optimize().await;
                 self.truncate_wal().await;
                 let result = match (self.health.get(), self.tx.conn) {
                     // Not closed, which would try once more and call that success.

@@ -122,11 +122,7 @@ pub(crate) fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
 
 async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     private_file(options.get_filename())?;
-    let mut writer = pragmas::ask(options)
-        .optimize_on_close(true, 400)
-        .connect()
-        .await
-        .map_err(database)?;
+    let mut writer = pragmas::ask(options).connect().await.map_err(database)?;
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(&mut writer)
         .await

@@ -81,6 +81,16 @@ impl Task {
         }
     }
 
+    /// Statistics for the planner. Before the last write-back and not in the closing itself, where
+    /// a failed sync would go unnoticed.
+    pub(super) async fn optimize(&mut self) {
+        for pragma in ["PRAGMA analysis_limit = 400", "PRAGMA optimize"] {
+            if let Err(error) = self.plain(pragma).await {
+                self.not_written_back(&error::from_sqlite(&error));
+            }
+        }
+    }
+
     async fn progress(&mut self, checkpoint: &'static str) -> StoreResult<Progress> {
         let Conn::Writer(conn) = &mut self.tx.conn else {
             return Err(StoreError::internal("only the writer writes back"));
