@@ -1,4 +1,4 @@
-//! The HTTP clients of model calls. Tools have another one, with its own rules.
+//! The HTTP clients of model calls and model files. Tools have another one, with its own rules.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -34,6 +34,18 @@ impl Clients {
                 )
             })
     }
+}
+
+/// A client that fetches a file: redirects are followed, no key travels, silence ends it.
+pub(crate) fn for_files(url: &str, silence: Duration) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(silence)
+        .user_agent(concat!("rejoinder/", env!("CARGO_PKG_VERSION")));
+    if is_loopback(url) {
+        return builder.no_proxy().tls_certs_only(roots()).build();
+    }
+    builder.tls_certs_merge(roots()).build()
 }
 
 /// No total timeout: an answer may take long, and the driver watches for stalls. No redirects: a

@@ -2,11 +2,12 @@
 //!
 //! OpenAI-compatible endpoints and Ollama are spoken to by [`openai`] (why: decision 0001);
 //! Anthropic and Gemini through genai in [`vendor`]. [`Catalog`] finds a model by its
-//! `provider/model` name.
+//! `provider/model` name. [`download`] fetches the file of a model that runs here.
 
 mod catalog;
 mod client;
 mod config;
+mod download;
 mod failure;
 mod kind;
 mod listing;
@@ -19,4 +20,5 @@ mod vendor;
 
 pub use catalog::{Catalog, LOCAL_PROVIDER};
 pub use config::{Adapter, ConfigError, ProviderConfig};
+pub use download::{DownloadError, Downloaded, download};
 pub use remote::RemoteModel;

@@ -60,7 +60,7 @@ enum Command {
     Doctor(ServeFlags),
     /// Print the OpenAPI document of this version
     Openapi,
-    /// Look at the models that can be used
+    /// Look at the models that can be used, and fetch files of models
     #[command(subcommand)]
     Model(ModelCommand),
 }
@@ -75,6 +75,15 @@ enum ConfigCommand {
 enum ModelCommand {
     /// Names of all models, the default first
     List(ServeFlags),
+    /// Fetch a model into the data directory; a cut download goes on, a whole file stays
+    Pull {
+        /// A GGUF file: https://…, or hf:OWNER/REPO/FILE. Without it, the model that comes with the
+        /// product
+        source: Option<String>,
+        /// What the file must hash to
+        #[arg(long, value_name = "HEX", requires = "source", value_parser = commands::pull::checksum)]
+        sha256: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -115,6 +124,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(flags) => return commands::doctor::run(data, &flags).await,
         Command::Openapi => print!("{}", server::openapi_json()),
         Command::Model(ModelCommand::List(flags)) => commands::models::list(data, &flags).await?,
+        Command::Model(ModelCommand::Pull { source, sha256 }) => {
+            commands::pull::run(data, source.as_deref(), sha256.as_deref()).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

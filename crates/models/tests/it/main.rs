@@ -5,6 +5,7 @@
 mod anthropic;
 mod catalog;
 mod connection;
+mod download;
 mod faults;
 mod gemini;
 mod ollama;

@@ -138,7 +138,7 @@ async fn models(config: &Config, report: &mut Report) {
                 Ok(path.display().to_string())
             } else {
                 Err(anyhow::anyhow!(
-                    "{} is missing: run `make model`",
+                    "{} is missing: run `rejoinder model pull`",
                     path.display()
                 ))
             },

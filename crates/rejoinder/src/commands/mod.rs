@@ -5,6 +5,7 @@ pub mod config;
 pub mod doctor;
 pub mod migrate;
 pub mod models;
+pub mod pull;
 pub mod restore;
 pub mod serve;
 pub mod user;

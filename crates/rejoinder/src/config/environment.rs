@@ -63,3 +63,9 @@ pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
+
+/// Where `hf:` files come from; a mirror is named as everywhere in that ecosystem.
+pub fn hub() -> String {
+    let named = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
+    named.trim_end_matches('/').to_owned()
+}

@@ -21,11 +21,11 @@ use models::ProviderConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-pub use environment::boot_id;
 #[cfg(feature = "failpoints")]
 pub use environment::failpoint;
 #[cfg(feature = "sabotage")]
 pub use environment::sabotage;
+pub use environment::{boot_id, hub};
 pub use show::show;
 
 /// Whether people may make accounts by themselves once there is one.

@@ -1,4 +1,8 @@
-//! `user`, `config`, `doctor`, `migrate`, `openapi`.
+//! `user`, `config`, `doctor`, `migrate`, `model pull`, `openapi`.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -156,4 +160,39 @@ fn migrate_says_the_version_and_openapi_prints_a_document() {
     );
     let document: Value = serde_json::from_slice(&operator.run(&["openapi"]).stdout).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn a_model_file_is_fetched_once_and_says_how_it_is_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/tiny.gguf", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut head = [0; 4_096];
+        assert!(socket.read(&mut head).unwrap() > 0);
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nGGUFtiny";
+        socket.write_all(answer.as_bytes()).unwrap();
+    });
+    let operator = Operator::new();
+    let first = operator.run(&["model", "pull", &url]);
+    serving.join().unwrap();
+    assert!(first.status.success(), "{}", text(&first));
+    assert!(text(&first).contains("[local_model]"), "{}", text(&first));
+    // Nobody listens there any more.
+    let again = operator.run(&["model", "pull", &url]);
+    assert!(
+        text(&again).contains("was there already"),
+        "{}",
+        text(&again)
+    );
+
+    for (arguments, words) in [
+        (vec!["tiny.gguf"], "hf:OWNER/REPO/FILE"),
+        (vec!["http://127.0.0.1/tiny.zip"], ".gguf"),
+        (vec![url.as_str(), "--sha256", "12"], "64 hexadecimal"),
+    ] {
+        let refused = operator.run(&[vec!["model", "pull"], arguments].concat());
+        assert!(!refused.status.success());
+        assert!(text(&refused).contains(words), "{}", text(&refused));
+    }
 }
