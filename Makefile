@@ -14,7 +14,7 @@ test: ## Everything that proves it works; ends with one line "N passed, N failed
 sabotage: ## Turns off one mechanism after the other and shows that its promise then breaks
 	@scripts/test.sh failpoints sabotage
 
-chaos: ## Hours of kills: 3,000 per database; SEED=… repeats a group (TRIALS=…, DATABASE=sqlite|postgres)
+chaos: ## Hours: 3,000 kills per database, every failpoint, every failing write, an hour of generated requests (PARTS=…, SEED=… repeats a group)
 	@scripts/chaos.sh
 
 bench: ## The promises that are a matter of time, on a release build (ARGS="p10 --rounds 2 --seconds 5")

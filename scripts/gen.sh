@@ -16,6 +16,6 @@ cat "$new" >docs/openapi.json
 npm --prefix web run gen
 # With a binary of `make test` their own tests, which run there anyway, say whether they are right.
 if [ -z "${REJOINDER_BIN:-}" ]; then
-  REJOINDER_GOLDEN=write cargo test --quiet -p rejoinder-testkit --test it -- \
+  REJOINDER_GOLDEN="write" cargo test --quiet -p rejoinder-testkit --test it -- \
     wire::frames wire::rest wire::streams
 fi
