@@ -88,16 +88,24 @@ impl Mounted {
     }
 
     fn fill(&self) {
+        self.fill_but(self.left);
+    }
+
+    /// Not a byte is left. What a process gave back when it ended is taken as well.
+    pub fn exhaust(&self) {
+        self.fill_but(0);
+    }
+
+    fn fill_but(&self, left: u64) {
         let mut file = std::fs::File::create(self.ballast()).unwrap();
         // Until the file system says no, and then a little less.
-        let mut size = 0;
         for piece in [1 << 16, 1 << 12] {
             let zeros = vec![0u8; piece];
-            while file.write_all(&zeros).is_ok() {
-                size += piece as u64;
-            }
+            while file.write_all(&zeros).is_ok() {}
         }
-        file.set_len(size.saturating_sub(self.left)).unwrap();
+        // The last piece may have been written in part.
+        let size = file.metadata().unwrap().len();
+        file.set_len(size.saturating_sub(left)).unwrap();
     }
 
     fn free(&self) {

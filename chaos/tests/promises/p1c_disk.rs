@@ -100,7 +100,9 @@ async fn a_full_disk_passes(template: &Template, site: &Site, mut disk: Disk) {
         "{}",
         binary.log()
     );
-    if let Disk::Mounted(_) = disk {
+    if let Disk::Mounted(mounted) = &disk {
+        // The last write-back may have cut the log.
+        mounted.exhaust();
         let refused = binary
             .try_start()
             .await
