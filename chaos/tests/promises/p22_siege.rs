@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use testkit::process::{Binary, Server};
 use testkit::{Client, scripted_text};
 
-/// KiB that a siege may leave: what the allocator keeps of the largest bodies that came at once. 180
-/// to 290 MiB were seen, from the first seconds on and flat from there.
-const MEMORY: u64 = 512 * 1024;
+/// KiB that a siege may leave. 180 to 365 MiB were seen in debug builds, from the first seconds on and
+/// flat from there; why it is so much is not known yet.
+const MEMORY: u64 = 768 * 1024;
 
 pub(super) struct Siege {
     pub(super) server: Server,
