@@ -5,6 +5,7 @@ mod auth;
 mod backlog;
 pub mod close;
 mod counts;
+mod expiry;
 mod frames;
 mod handle;
 pub(crate) mod origin;

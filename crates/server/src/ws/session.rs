@@ -6,20 +6,20 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use domain::{ConversationId, Cursor, Event, StoreError, Timestamp, limits};
+use domain::{ConversationId, Cursor, Event, StoreError, limits};
 use futures::StreamExt;
 use governor::DefaultDirectRateLimiter;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::close::Closing;
+use super::expiry::{Due, Expiry};
 use super::outlet::{GONE, Outlet};
 use super::watched::Watched;
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::feed::{Ending, Follower, Happening, Typing, batch, render};
 use crate::limits::{
-    AUTH_EXPIRING_MS, AUTH_GRACE_MS, DRAIN_SPREAD_MS, FEED_RETRIES, LAST_WORDS, WS_PING_EVERY,
-    WS_SILENCE, frame_limiter,
+    DRAIN_SPREAD_MS, FEED_RETRIES, LAST_WORDS, WS_PING_EVERY, WS_SILENCE, frame_limiter,
 };
 use crate::state::AppState;
 use crate::wire::frame::{ConnectionData, ConnectionStatus, Frame, FrameData, FrameType};
@@ -49,60 +49,6 @@ pub(super) struct Session {
     frames: DefaultDirectRateLimiter,
     expiry: Expiry,
     heard_at: Instant,
-}
-
-/// When the access token's end is announced, and when it ends the socket.
-struct Expiry {
-    announce_at: Timestamp,
-    close_at: Timestamp,
-    announced: bool,
-    /// When to look at the clock next.
-    wake_at: Instant,
-}
-
-/// What the access token's age asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    Announcement,
-    Close,
-}
-
-impl Expiry {
-    fn new(expires_at: Timestamp, now: Timestamp) -> Self {
-        let mut expiry = Self {
-            announce_at: expires_at.plus_millis(-AUTH_EXPIRING_MS),
-            close_at: expires_at.plus_millis(AUTH_GRACE_MS),
-            announced: false,
-            wake_at: Instant::now(),
-        };
-        expiry.set_timer(now);
-        expiry
-    }
-
-    fn set_timer(&mut self, now: Timestamp) {
-        let next = if self.announced {
-            self.close_at
-        } else {
-            self.announce_at
-        };
-        let left = u64::try_from(next.since(now)).unwrap_or(0);
-        // A clock that stands or goes back must not make a busy loop.
-        self.wake_at = Instant::now() + Duration::from_millis(left.max(100));
-    }
-
-    fn due(&mut self, now: Timestamp) -> Due {
-        let due = if now >= self.close_at {
-            Due::Close
-        } else if now >= self.announce_at && !self.announced {
-            self.announced = true;
-            Due::Announcement
-        } else {
-            Due::Nothing
-        };
-        self.set_timer(now);
-        due
-    }
 }
 
 pub(crate) async fn run(state: AppState, opening: Opening, socket: WebSocket) {
@@ -465,27 +411,4 @@ pub(crate) fn too_many_sockets() -> Problem {
         "This account has too many open connections. Close some tabs.",
     )
     .retry_after(5)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_token_is_announced_once_and_then_ends_the_socket() {
-        let end = Timestamp(1_000_000);
-        let mut expiry = Expiry::new(end, Timestamp(0));
-        assert_eq!(
-            expiry.wake_at - Instant::now(),
-            Duration::from_millis(940_000)
-        );
-        assert_eq!(expiry.due(end.plus_millis(-60_001)), Due::Nothing);
-        assert_eq!(expiry.due(end.plus_millis(-60_000)), Due::Announcement);
-        assert_eq!(
-            expiry.wake_at - Instant::now(),
-            Duration::from_millis(120_000)
-        );
-        assert_eq!(expiry.due(end), Due::Nothing);
-        assert_eq!(expiry.due(end.plus_millis(60_000)), Due::Close);
-    }
 }
