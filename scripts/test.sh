@@ -134,12 +134,12 @@ if have cargo-nextest; then
 else
   stage rust 30 cargo cargo test "${build[@]}" --no-fail-fast --lib --bins --test it || true
 fi
-# The tests of HTTP, sockets and faults again, their servers on PostgreSQL. The matrix of ownership
-# walks both databases by itself.
+# The tests of HTTP, sockets and faults again, their servers on PostgreSQL. Approvals and the matrix of
+# ownership walk both databases by themselves.
 export REJOINDER_TEST_DATABASE=postgres
 if have cargo-nextest; then
   stage rust-pg 20 cargo cargo nextest run "${build[@]}" --no-fail-fast -E "kind(test) & \
-    (package(rejoinder-server) | (package(rejoinder-testkit) & test(/^(agent|approvals|queue|wire)::/))) \
+    (package(rejoinder-server) | (package(rejoinder-testkit) & test(/^(agent|queue|wire)::/))) \
     - test(/^ownership::/)" || true
 else
   stage rust-pg 20 cargo cargo test "${build[@]}" --no-fail-fast --test it || true
