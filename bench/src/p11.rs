@@ -18,7 +18,9 @@ use crate::{Options, server};
 const RATIO: f64 = 2.0;
 /// What one person may have open at a time.
 const SOCKETS: usize = 20;
-/// A person reads what was answered before they ask on; stays below the limit on sending.
+/// A person reads what was answered before they ask on, from half to one and a half times as long;
+/// stays below the limit on sending. Were it always as long, people who once waited for the same
+/// commit would ask in the same moment for ever after.
 const READS: Duration = Duration::from_millis(1_500);
 
 #[derive(Default)]
@@ -29,7 +31,7 @@ struct Flood {
 
 pub async fn measure(options: &Options) -> Vec<Verdict> {
     println!(
-        "\nP11: {} people who ask every {} s, beside one who sends over {} connections without pause",
+        "\nP11: {} people who ask about every {} s, beside one who sends over {} connections without pause",
         options.normal,
         READS.as_secs_f64(),
         options.lanes
@@ -98,7 +100,7 @@ async fn ask(client: Client, samples: Samples, mut dice: Dice) {
         let frame = socket.until(ended).await;
         samples.add(asked.elapsed());
         conversation = frame["conversation_id"].clone();
-        sleep(READS).await;
+        sleep(READS.mul_f64(dice.within(50..150) as f64 / 100.0)).await;
     }
 }
 
