@@ -117,7 +117,11 @@ impl Sender {
         let mut read = Transcript::default();
         let mut told: Option<Yes> = None;
         loop {
-            match events.next().await {
+            let Ok(next) = tokio::time::timeout(PATIENCE, events.next()).await else {
+                self.broken(op, format!("{}: a stream without events", message.key));
+                break;
+            };
+            match next {
                 Some(Ok(event)) => {
                     self.recorder.observe();
                     if let Err(broken) = read.take(&event.data) {
@@ -163,7 +167,9 @@ impl Sender {
     async fn resume(&self, op: u64, run: &str, after: &str) -> Option<EventStream> {
         let path = format!("/chat/runs/{run}/events?after={after}");
         while !self.stop.is_cancelled() {
-            match self.client.try_events(&path).await {
+            let resumed = tokio::time::timeout(PATIENCE, self.client.try_events(&path)).await;
+            let Ok(resumed) = resumed else { continue };
+            match resumed {
                 Ok(events) => return Some(events),
                 Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
                     let _ = self.client.try_login(&self.email).await;

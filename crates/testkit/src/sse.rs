@@ -1,6 +1,7 @@
 //! Server-sent events, read as the standard says (WHATWG HTML, 9.2.6).
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -14,6 +15,10 @@ pub struct ServerEvent {
     pub id: Option<String>,
     pub data: Value,
 }
+
+/// Three times as long as the server goes without a word. A connection on which nothing comes for this
+/// long has ended, whatever the system says.
+const SILENCE: Duration = Duration::from_secs(45);
 
 type Body = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 
@@ -35,7 +40,8 @@ impl EventStream {
         }
     }
 
-    /// The next event; `None` at the end; an error where the connection broke. Comments are skipped.
+    /// The next event; `None` at the end, which may be silence; an error where the connection broke.
+    /// Comments are skipped.
     pub async fn next(&mut self) -> Option<Result<ServerEvent, reqwest::Error>> {
         loop {
             while let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
@@ -45,7 +51,8 @@ impl EventStream {
                     return Some(Ok(event));
                 }
             }
-            match self.body.next().await? {
+            let bytes = tokio::time::timeout(SILENCE, self.body.next()).await;
+            match bytes.ok().flatten()? {
                 Ok(bytes) => self.buffer.extend_from_slice(&bytes),
                 Err(error) => return Some(Err(error)),
             }
