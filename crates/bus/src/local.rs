@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::limits::TAIL_EVENTS;
+use domain::limits::TAIL_BYTES;
 use domain::{Bus, Event, Signal, Subscription, UserId, Wake};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
@@ -23,6 +23,8 @@ type Feeds = Arc<Mutex<HashMap<UserId, Feed>>>;
 /// Present only while somebody reads: a user without a connection costs nothing.
 struct Feed {
     tail: VecDeque<Arc<Event>>,
+    /// Of the events in the tail.
+    bytes: usize,
     grown: watch::Sender<()>,
 }
 
@@ -59,11 +61,17 @@ impl Feed {
         // After a gap the tail starts anew; readers behind it go to the database, which has it all.
         if !contiguous {
             self.tail.clear();
+            self.bytes = 0;
         }
-        if self.tail.len() == TAIL_EVENTS {
-            self.tail.pop_front();
-        }
+        self.bytes += event.bytes();
         self.tail.push_back(Arc::clone(event));
+        // The last one stays, however long: an empty tail would take up what is late.
+        while self.bytes > TAIL_BYTES
+            && self.tail.len() > 1
+            && let Some(oldest) = self.tail.pop_front()
+        {
+            self.bytes -= oldest.bytes();
+        }
     }
 
     fn after(&self, epoch: i64, seq: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
@@ -102,6 +110,7 @@ impl Bus for LocalBus {
         let mut feeds = locked(&self.feeds);
         let feed = feeds.entry(user_id).or_insert_with(|| Feed {
             tail: VecDeque::new(),
+            bytes: 0,
             grown: watch::channel(()).0,
         });
         let grown = feed.grown.subscribe();
@@ -219,7 +228,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 
-    use domain::{Bus, Event, EventBody, Signal, Timestamp, UserId, Wake};
+    use domain::limits::TAIL_BYTES;
+    use domain::{
+        Bus, Delta, DeltaChannel, Event, EventBody, MessageId, Signal, Timestamp, UserId, Wake,
+    };
 
     use super::LocalBus;
 
@@ -288,6 +300,47 @@ mod tests {
         assert_eq!(seqs(&bus, 5), Some(vec![6]));
         bus.publish(&[event(1, 7)]);
         assert_eq!(seqs(&bus, 5), Some(vec![6, 7]));
+    }
+
+    fn long(seq: i64, bytes: usize) -> Arc<Event> {
+        let delta = Delta {
+            message_id: MessageId(1),
+            revision: 1,
+            channel: DeltaChannel::Text,
+            offset: 0,
+            text: "x".repeat(bytes),
+        };
+        Arc::new(Event {
+            body: EventBody::Delta(delta),
+            ..Event::clone(&event(1, seq))
+        })
+    }
+
+    #[tokio::test]
+    async fn the_tail_is_bounded_by_its_bytes() {
+        let bus = LocalBus::default();
+        let _reader = bus.subscribe(USER);
+        let third = TAIL_BYTES / 3;
+        let longs: Vec<_> = (1..=4).map(|seq| long(seq, third)).collect();
+        bus.publish(&longs);
+        assert_eq!(seqs(&bus, 1), None, "2 is read from the database");
+        assert_eq!(seqs(&bus, 2), Some(vec![3, 4]));
+        assert_eq!(Arc::strong_count(&longs[1]), 1, "not kept");
+
+        // Many small ones count by what holds them.
+        let small = i64::try_from(TAIL_BYTES / size_of::<Event>()).unwrap();
+        for seq in 5..=small + 5 {
+            bus.publish(&[event(1, seq)]);
+        }
+        assert_eq!(seqs(&bus, 4), None);
+        assert_eq!(seqs(&bus, small + 4), Some(vec![small + 5]));
+
+        bus.publish(&[long(small + 6, 2 * TAIL_BYTES)]);
+        assert_eq!(seqs(&bus, small + 4), None);
+        assert_eq!(seqs(&bus, small + 5), Some(vec![small + 6]));
+        bus.publish(&[event(1, small + 7)]);
+        assert_eq!(seqs(&bus, small + 5), None);
+        assert_eq!(seqs(&bus, small + 6), Some(vec![small + 7]));
     }
 
     #[tokio::test]

@@ -105,6 +105,26 @@ impl Event {
             seq: self.seq,
         }
     }
+
+    /// About what it holds in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let text = match &self.body {
+            EventBody::Delta(delta) => delta.text.len(),
+            EventBody::Run { error, .. } => error
+                .as_ref()
+                .map_or(0, |error| error.code.len() + error.detail.len()),
+            EventBody::Tool { name, .. } => name.len(),
+            EventBody::Message { .. }
+            | EventBody::MessageDeleted { .. }
+            | EventBody::Approval { .. }
+            | EventBody::Conversation {}
+            | EventBody::ConversationDeleted {}
+            | EventBody::Todo { .. }
+            | EventBody::TodoDeleted { .. } => 0,
+        };
+        size_of::<Self>() + text
+    }
 }
 
 /// What a line says. Small: rows that can change are named, and rendered from their current state.
@@ -172,7 +192,7 @@ impl EventBody {
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedPage {
     /// In order, without holes that matter. `end` is the position after the last one; `more` says
-    /// that the limit cut the page.
+    /// that there may be something after it.
     Events {
         events: Vec<std::sync::Arc<Event>>,
         end: Cursor,

@@ -62,10 +62,12 @@ pub const DELTA_EVERY_LOADED_MS: u64 = 100;
 pub const DELTAS_KEPT_MS: i64 = 60 * 60 * 1_000;
 /// Other events are kept this long.
 pub const EVENTS_KEPT_MS: i64 = 30 * DAY_MS;
-/// Events of one user held in memory for readers.
-pub const TAIL_EVENTS: usize = 2_048;
-/// Events read from the log at a time.
-pub const FEED_PAGE: i64 = 512;
+/// Bytes of one user's events held in memory for readers, the last event in any case: some ten
+/// seconds of an answer. Whoever is further behind than that reads the log, where a page costs no
+/// more than its rows.
+pub const TAIL_BYTES: usize = 128 * 1_024;
+/// Bytes of events read from the log at a time; a single event may be longer.
+pub const FEED_PAGE_BYTES: i64 = 64 * 1_024;
 /// Conversations that one socket may watch.
 pub const WATCHED: usize = 8;
 

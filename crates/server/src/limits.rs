@@ -71,8 +71,9 @@ pub const FEED_POLL: Duration = Duration::from_secs(20);
 pub const FEED_PAGE: usize = 256;
 /// Rows that one rendered batch may need; a longer page is rendered in parts.
 pub const RENDER_ROWS: usize = 16;
-/// Bytes of text in one rendered batch; a single event may be longer.
-pub const RENDER_BYTES: usize = 32 * 1024;
+/// Bytes of rendered frames held for one reader, socket or stream; a single frame may be longer. It
+/// is what a connection that takes nothing costs, so no more than keeps a fast one busy.
+pub const RENDER_BYTES: usize = 16 * 1024;
 /// Events read at first by a new connection; twice as many each time, as long as its client takes
 /// them.
 pub const FIRST_PAGE: usize = 32;

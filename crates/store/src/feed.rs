@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::event::FeedPage;
+use domain::limits::FEED_PAGE_BYTES;
 use domain::store::FeedStore;
 use domain::{
     ConversationId, Cursor, Event, EventBody, MessageId, RunId, StoreError, StoreResult, UserId,
@@ -43,9 +44,16 @@ statements! {
         )
     }
     FEED { "SELECT epoch, next_seq, floor_seq FROM feeds WHERE user_id = $1" }
+    /// As many as are asked for and no more than fit, the first in any case. The first pass reads
+    /// lengths only, which SQLite knows without the text.
     EVENTS_AFTER {
         "SELECT user_id, seq, kind, conversation_id, run_id, body, created_at FROM events \
-         WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+         WHERE user_id = $1 AND seq > $2 AND seq <= \
+         (SELECT MAX(seq) FROM \
+         (SELECT seq, bytes, SUM(bytes) OVER (ORDER BY seq) AS total FROM \
+         (SELECT seq, " either("octet_length(body)", "octet_length(body::TEXT)") " AS bytes FROM events \
+         WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS asked) AS counted \
+         WHERE total <= $4 OR total = bytes) ORDER BY seq"
     }
 }
 
@@ -176,22 +184,15 @@ async fn after(tx: &mut Tx, user_id: UserId, cursor: Cursor, limit: i64) -> Stor
     if cursor.epoch != epoch || cursor.seq > last.seq || cursor.seq < floor {
         return Ok(FeedPage::Reset { cursor: last });
     }
-    let limit = limit.max(1);
-    let rows = tx
-        .all(EVENTS_AFTER, args![user_id, cursor.seq, limit + 1])
-        .await?;
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
+    let wanted = args![user_id, cursor.seq, limit.max(1), FEED_PAGE_BYTES];
+    let rows = tx.all(EVENTS_AFTER, wanted).await?;
     let events = rows
         .iter()
-        .take(wanted)
         .map(|row| from_row(row, epoch).map(Arc::new))
         .collect::<StoreResult<Vec<_>>>()?;
-    // Beyond the last line there are only holes: the reader moves over them.
-    let end = match events.last() {
-        Some(event) if more => event.cursor(),
-        _ => last,
-    };
+    // Where nothing is found there are only holes: the reader moves over them.
+    let end = events.last().map_or(last, |event| event.cursor());
+    let more = end.seq < last.seq;
     Ok(FeedPage::Events { events, end, more })
 }
 

@@ -7,7 +7,7 @@ mod sync_stream;
 mod typing;
 
 pub(crate) use follower::{Ending, Follower, Happening};
-pub(crate) use render::{batch, render};
+pub(crate) use render::render;
 pub(crate) use run_stream::RunStream;
 pub(crate) use sync_stream::SyncStream;
 pub(crate) use typing::Typing;

@@ -18,9 +18,12 @@ use crate::wire::frame::{
     TodoDeletedData, ToolData,
 };
 
-/// How many of these events fit in one batch, at least one: rows may be large, so few are held at a
-/// time, and text counts by its bytes.
-pub(crate) fn batch(events: &[Arc<Event>]) -> usize {
+/// What a frame takes beside its text: itself, ids, cursor.
+const ENVELOPE: usize = size_of::<Frame>() + 128;
+
+/// How many of these events are rendered at once, at least one, as far as they tell: few rows, since
+/// they may be large, and text by its bytes.
+fn batch(events: &[Arc<Event>]) -> usize {
     let (mut rows, mut bytes) = (0, 0);
     let full = events.iter().position(|event| {
         let row = matches!(
@@ -31,12 +34,43 @@ pub(crate) fn batch(events: &[Arc<Event>]) -> usize {
                 | EventBody::Todo { .. }
         );
         rows += usize::from(row);
-        if let EventBody::Delta(delta) = &event.body {
-            bytes += delta.text.len();
-        }
+        bytes += ENVELOPE + event.bytes() - size_of::<Event>();
         rows > RENDER_ROWS || bytes > RENDER_BYTES
     });
     full.map_or(events.len(), |full| full.max(1))
+}
+
+/// How many of these frames are handed out, at least one, now that the rows are known.
+fn fitting(frames: &[Option<Frame>]) -> usize {
+    let mut bytes = 0;
+    let full = frames.iter().position(|frame| {
+        bytes += frame
+            .as_ref()
+            .map_or(0, |frame| ENVELOPE + row_bytes(frame));
+        bytes > RENDER_BYTES
+    });
+    full.map_or(frames.len(), |full| full.max(1))
+}
+
+/// Text counted by [`batch`] is not counted again.
+fn row_bytes(frame: &Frame) -> usize {
+    match &frame.data {
+        FrameData::Message(_)
+        | FrameData::Approval(_)
+        | FrameData::Conversation(_)
+        | FrameData::Todo(_) => frame.bytes(),
+        FrameData::Connection(_)
+        | FrameData::MessageDeleted(_)
+        | FrameData::Delta(_)
+        | FrameData::Typing(_)
+        | FrameData::Run(_)
+        | FrameData::Tool(_)
+        | FrameData::ConversationDeleted(_)
+        | FrameData::TodoDeleted(_)
+        | FrameData::Ack(_)
+        | FrameData::Position(_)
+        | FrameData::Error(_) => 0,
+    }
 }
 
 #[derive(Default)]
@@ -47,19 +81,22 @@ struct Rows {
     todos: HashMap<TodoId, Todo>,
 }
 
-/// One frame per event, in order. An event whose row has been deleted since has none: what deleted
-/// it follows.
+/// As many of the first events as may be held for one reader, at least one: one frame per event, in
+/// order. An event whose row has been deleted since has none: what deleted it follows.
 pub(crate) async fn render(
     state: &AppState,
     user_id: UserId,
     events: &[Arc<Event>],
 ) -> StoreResult<Vec<Option<Frame>>> {
+    let events = &events[..batch(events)];
     let rows = load(state, user_id, events).await?;
     let tools = &state.agent.tools;
-    Ok(events
+    let mut frames: Vec<_> = events
         .iter()
         .map(|event| frame(event, &rows, tools))
-        .collect())
+        .collect();
+    frames.truncate(fitting(&frames));
+    Ok(frames)
 }
 
 async fn load(state: &AppState, user_id: UserId, events: &[Arc<Event>]) -> StoreResult<Rows> {
@@ -195,4 +232,72 @@ fn frame(event: &Event, rows: &Rows, tools: &Toolbox) -> Option<Frame> {
         }
     };
     Some(Frame::new(kind, data, event.conversation_id).at(event.cursor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Delta, DeltaChannel, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::wire::todo::TodoResponse;
+
+    fn event(body: EventBody) -> Arc<Event> {
+        Arc::new(Event {
+            user_id: UserId(1),
+            epoch: 1,
+            seq: 1,
+            conversation_id: Some(ConversationId(Uuid::from_u128(1))),
+            run_id: None,
+            body,
+            created_at: Timestamp(0),
+        })
+    }
+
+    fn delta(bytes: usize) -> Arc<Event> {
+        event(EventBody::Delta(Delta {
+            message_id: MessageId(1),
+            revision: 1,
+            channel: DeltaChannel::Text,
+            offset: 0,
+            text: "x".repeat(bytes),
+        }))
+    }
+
+    fn todo(bytes: usize) -> Option<Frame> {
+        let todo = TodoResponse::from(Todo {
+            id: TodoId(1),
+            title: "x".repeat(bytes),
+            done: false,
+            due_at: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        });
+        Some(Frame::new(FrameType::Todo, FrameData::Todo(todo), None))
+    }
+
+    #[test]
+    fn a_batch_counts_what_its_frames_will_hold() {
+        assert_eq!(batch(&vec![delta(4); 1_000]), RENDER_BYTES / (ENVELOPE + 4));
+        assert_eq!(batch(&vec![delta(RENDER_BYTES / 2); 9]), 1);
+        assert_eq!(batch(&vec![delta(2 * RENDER_BYTES); 9]), 1);
+        let row = event(EventBody::Todo { todo_id: TodoId(1) });
+        assert_eq!(batch(&vec![row; 1_000]), RENDER_ROWS);
+        assert_eq!(batch(&[delta(1), delta(1)]), 2);
+    }
+
+    #[test]
+    fn rows_count_once_they_are_known() {
+        assert_eq!(fitting(&vec![todo(10); 3]), 3);
+        assert_eq!(fitting(&vec![todo(RENDER_BYTES / 2 - 1_024); 9]), 2);
+        assert_eq!(fitting(&vec![todo(2 * RENDER_BYTES); 9]), 1);
+        assert_eq!(fitting(&[None, None, todo(2 * RENDER_BYTES)]), 2);
+        assert_eq!(fitting(&[None, None]), 2);
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_its_text() {
+        let frame = todo(7).unwrap();
+        assert_eq!(frame.bytes(), frame.text().len());
+    }
 }

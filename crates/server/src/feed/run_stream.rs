@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{ConversationId, Cursor, Event, EventBody, MessageId, Run, RunId, StoreResult};
 
-use super::{Ending, Follower, Happening, batch, render};
+use super::{Ending, Follower, Happening, render};
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::sse::Frames;
@@ -20,6 +20,7 @@ pub(crate) struct RunStream {
     conversation_id: ConversationId,
     user_message_id: MessageId,
     follower: Follower,
+    /// One batch, and no more: what follows is in the log.
     ready: VecDeque<Frame>,
     /// The run has ended, perhaps at a position before the cursor.
     over: bool,
@@ -123,20 +124,25 @@ impl RunStream {
     }
 
     async fn take(&mut self, events: Vec<Arc<Event>>) -> StoreResult<()> {
-        let mine: Vec<_> = events
+        let mut mine: Vec<_> = events
             .into_iter()
             .filter(|event| self.is_mine(event))
             .collect();
-        let mut rest = mine.as_slice();
-        while !rest.is_empty() && !self.done {
-            let (now, later) = rest.split_at(batch(rest));
-            // Nothing of a run follows its end.
-            let last = now.iter().position(|event| self.is_end(event));
-            let now = last.map_or(now, |at| &now[..=at]);
-            let frames = render(&self.state, self.account.id(), now).await?;
-            self.ready.extend(frames.into_iter().flatten());
+        // Nothing of a run follows its end.
+        let last = mine.iter().position(|event| self.is_end(event));
+        if let Some(last) = last {
+            mine.truncate(last + 1);
+        }
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let frames = render(&self.state, self.account.id(), &mine).await?;
+        let took = frames.len();
+        self.ready.extend(frames.into_iter().flatten());
+        if took < mine.len() {
+            self.follower.slow(mine[took - 1].cursor(), took);
+        } else {
             self.done = last.is_some();
-            rest = later;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{ConversationId, Cursor, Event, StoreResult};
 
-use super::{Ending, Follower, Happening, batch, render};
+use super::{Ending, Follower, Happening, render};
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::sse::Frames;
@@ -21,6 +21,9 @@ pub(crate) struct SyncStream {
     request_id: String,
     follower: Follower,
     watched: Watched,
+    /// Conversations whose text so far is still to be said.
+    to_show: VecDeque<ConversationId>,
+    /// One batch, and no more: what follows is in the log.
     ready: VecDeque<Frame>,
     done: bool,
 }
@@ -34,12 +37,19 @@ impl SyncStream {
         watch: &[ConversationId],
     ) -> Result<Self, Problem> {
         let user_id = account.id();
-        let mut watched = Watched::default();
-        for row in state.store.conversations_by_id(user_id, watch).await? {
-            watched.add(row.conversation_id, None);
-        }
-        if watch.iter().any(|id| !watched.has(*id)) {
+        let found = state.store.conversations_by_id(user_id, watch).await?;
+        let exists = |id: &ConversationId| found.iter().any(|row| row.conversation_id == *id);
+        if !watch.iter().all(exists) {
             return Err(Problem::not_found());
+        }
+        let mut watched = Watched::default();
+        let mut to_show = VecDeque::new();
+        for id in watch {
+            if since.is_some() {
+                watched.add(*id, None);
+            } else {
+                to_show.push_back(*id);
+            }
         }
         let follower = Follower::begin(state, user_id, account.session.session_id, since).await?;
         let mut stream = Self {
@@ -48,15 +58,11 @@ impl SyncStream {
             request_id,
             follower,
             watched,
+            to_show,
             ready: VecDeque::new(),
             done: false,
         };
         stream.connection(ConnectionStatus::Ready, None);
-        if since.is_none() {
-            for id in watch {
-                stream.snapshot(*id).await?;
-            }
-        }
         Ok(stream)
     }
 
@@ -75,13 +81,16 @@ impl SyncStream {
             if self.done {
                 return None;
             }
+            // Watched from its snapshot on: one after the other, since each may be long.
+            if let Some(id) = self.to_show.pop_front() {
+                let shown = self.snapshot(id).await;
+                self.failed_if(shown);
+                continue;
+            }
             match self.follower.next().await {
                 Happening::Events(events) => {
-                    if let Err(error) = self.take(&events).await {
-                        self.done = true;
-                        self.ready
-                            .push_back(Frame::error(&error.into(), &self.request_id));
-                    }
+                    let taken = self.take(events).await;
+                    self.failed_if(taken);
                 }
                 Happening::Reset(cursor) => {
                     self.watched.forget_positions();
@@ -104,18 +113,27 @@ impl SyncStream {
         }
     }
 
-    async fn take(&mut self, events: &[Arc<Event>]) -> StoreResult<()> {
+    fn failed_if(&mut self, outcome: StoreResult<()>) {
+        if let Err(error) = outcome {
+            self.done = true;
+            self.ready
+                .push_back(Frame::error(&error.into(), &self.request_id));
+        }
+    }
+
+    async fn take(&mut self, events: Vec<Arc<Event>>) -> StoreResult<()> {
         let wanted: Vec<_> = events
-            .iter()
+            .into_iter()
             .filter(|event| self.watched.wants(event))
-            .cloned()
             .collect();
-        let mut rest = wanted.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(batch(rest));
-            let frames = render(&self.state, self.account.id(), now).await?;
-            self.ready.extend(frames.into_iter().flatten());
-            rest = later;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let frames = render(&self.state, self.account.id(), &wanted).await?;
+        let took = frames.len();
+        self.ready.extend(frames.into_iter().flatten());
+        if took < wanted.len() {
+            self.follower.slow(wanted[took - 1].cursor(), took);
         }
         Ok(())
     }

@@ -309,6 +309,29 @@ impl Frame {
             empty.to_string()
         })
     }
+
+    /// The length of its [`Frame::text`].
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let mut length = Length(0);
+        // Counting doesn't fail.
+        let _ = serde_json::to_writer(&mut length, self);
+        length.0
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::outlet::{GONE, Outlet};
 use super::watched::Watched;
 use crate::auth::Account;
 use crate::error::Problem;
-use crate::feed::{Ending, Follower, Happening, Typing, batch, render};
+use crate::feed::{Ending, Follower, Happening, Typing, render};
 use crate::limits::{
     DRAIN_SPREAD_MS, FEED_RETRIES, LAST_WORDS, WS_PING_EVERY, WS_SILENCE, frame_limiter,
 };
@@ -222,16 +222,18 @@ impl Session {
             .filter(|event| self.watched.wants(event))
             .collect();
         while !wanted.is_empty() {
-            let later = wanted.split_off(batch(&wanted));
             let frames = match render(&self.state, self.account.id(), &wanted).await {
-                Ok(frames) => self.with_typing(&wanted, frames),
+                Ok(frames) => frames,
                 Err(error) => return self.unreadable(&error).await,
             };
+            let took = frames.len();
+            let later = wanted.split_off(took);
             let end = wanted.last().map_or(self.delivered, |event| event.cursor());
+            let frames = self.with_typing(wanted, frames);
             let later = self.send_or_drop(&frames, later).await?;
             self.delivered = end;
             let Some(later) = later else {
-                self.follower.slow(end, wanted.len());
+                self.follower.slow(end, took);
                 return Ok(());
             };
             wanted = later;
@@ -259,12 +261,13 @@ impl Session {
         sending.await.map(|()| None)
     }
 
-    fn with_typing(&mut self, events: &[Arc<Event>], frames: Vec<Option<Frame>>) -> Vec<Frame> {
+    /// Takes the events: nothing but frames is held while the client takes its time.
+    fn with_typing(&mut self, events: Vec<Arc<Event>>, frames: Vec<Option<Frame>>) -> Vec<Frame> {
         let mut all = Vec::with_capacity(frames.len());
-        for (event, frame) in events.iter().zip(frames) {
+        for (event, frame) in events.into_iter().zip(frames) {
             all.extend(frame);
             if event.conversation_id.is_some_and(|id| self.watched.has(id)) {
-                all.extend(self.typing.after(event));
+                all.extend(self.typing.after(&event));
             }
         }
         all

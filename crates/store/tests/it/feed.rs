@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::event::FeedPage;
-use domain::limits::{DELTAS_KEPT_MS, EVENTS_KEPT_MS, IDEMPOTENCY_KEPT_MS};
+use domain::limits::{DELTAS_KEPT_MS, EVENTS_KEPT_MS, FEED_PAGE_BYTES, IDEMPOTENCY_KEPT_MS};
 use domain::store::{FeedStore, Maintenance, RunStore, SendMessage, Swept};
 use domain::{Cursor, EventBody, MessageId, StoreError, UserId};
 
@@ -12,6 +12,7 @@ use crate::support::{TestDb, for_each_database, key, text_delta};
 for_each_database! {
     numbers_are_dense_under_many_writers,
     pages_follow_each_other,
+    a_page_is_bounded_by_its_bytes,
     cursors_that_cannot_be_followed_are_reset,
     swept_deltas_leave_the_message,
     old_events_are_swept_and_their_cursors_reset,
@@ -81,6 +82,49 @@ async fn pages_follow_each_other(db: &TestDb) {
         }
         assert_eq!((seen, cursor), (all.clone(), last));
     }
+}
+
+async fn a_page_is_bounded_by_its_bytes(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (sent, fence) = db.started(user.id, "go").await;
+    let start = db.store.feed_end(user.id).await.unwrap();
+    let page = usize::try_from(FEED_PAGE_BYTES).unwrap();
+    // The last is longer than a page by itself, in bytes and not in characters.
+    let texts = [
+        "x".repeat(page / 3),
+        "y".repeat(page / 2),
+        "z".repeat(page / 3),
+        "語".repeat(page / 2),
+        "short".to_owned(),
+    ];
+    let mut offset = 0;
+    for text in &texts {
+        let delta = text_delta(sent.ai_message.id, 1, offset, text);
+        offset += text.len();
+        db.store
+            .append_deltas(fence, vec![delta], db.now())
+            .await
+            .unwrap();
+    }
+    let (mut cursor, mut pages) = (start, Vec::new());
+    loop {
+        let page = db.store.feed_after(user.id, cursor, 100).await.unwrap();
+        let FeedPage::Events { events, end, more } = page else {
+            panic!("{page:?}")
+        };
+        let texts = events.iter().map(|event| match &event.body {
+            EventBody::Delta(delta) => delta.text.clone(),
+            other => panic!("{other:?}"),
+        });
+        pages.push(texts.collect::<Vec<_>>());
+        cursor = end;
+        if !more {
+            break;
+        }
+    }
+    let expected = [&texts[..2], &texts[2..3], &texts[3..4], &texts[4..]];
+    assert_eq!(pages, expected);
+    assert_eq!(cursor, db.store.feed_end(user.id).await.unwrap());
 }
 
 async fn cursors_that_cannot_be_followed_are_reset(db: &TestDb) {

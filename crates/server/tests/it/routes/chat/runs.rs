@@ -51,6 +51,42 @@ async fn a_late_reader_gets_the_text_and_the_end() {
     assert_eq!(frames[2]["data"]["state"], "completed");
 }
 
+/// A stream holds one batch of frames; the rest of a page is read again from the log.
+#[tokio::test]
+async fn pages_longer_than_a_batch_arrive_whole_and_once() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let mut feed = user.try_events("/chat/sync").await.unwrap();
+    let ready = feed.next().await.unwrap().unwrap();
+    let start = ready.data["data"]["cursor"].as_str().unwrap().to_owned();
+    let script = "Long [[script: tokens=12 pad=9000 delay_ms=30]]";
+    let (conversation, run) = begin(&user, script).await;
+    finished(&user, &run).await;
+    let answer = user.messages(&conversation).await[1]["content"].clone();
+    assert!(answer.as_str().unwrap().len() > 100_000);
+
+    let of_run = read(&user, &format!("/chat/runs/{run}/events?after={start}")).await;
+    let path = format!("/chat/sync?since={start}&watch={conversation}");
+    let mut feed = user.try_events(&path).await.unwrap();
+    let mut of_feed = Vec::new();
+    while of_feed.last() != of_run.last() {
+        of_feed.push(feed.next().await.unwrap().unwrap().data);
+    }
+    for frames in [&of_run, &of_feed] {
+        let mut read = Transcript::default();
+        for frame in frames {
+            read.take(frame).unwrap();
+        }
+        assert!(read.messages.values().any(|known| answer == *known.text));
+    }
+    let deltas = |frames: &[Value]| -> Vec<Value> {
+        let deltas = frames.iter().filter(|frame| frame["type"] == "delta");
+        deltas.cloned().collect()
+    };
+    assert!(deltas(&of_run).len() > 1);
+    assert_eq!(deltas(&of_run), deltas(&of_feed));
+}
+
 #[tokio::test]
 async fn a_stream_that_was_cut_goes_on_after_its_last_event() {
     let app = TestApp::start().await;
