@@ -29,7 +29,7 @@ pub const PAGES: i64 = 1_000_000;
 /// Accounts in an admin's list.
 pub const USERS_LISTED: i64 = 10_000;
 
-/// Password hashes computed at once; each takes 19 MiB.
+/// Password hashes computed at once; each takes 19 MiB while it lasts.
 pub const PASSWORD_HASHES: usize = 4;
 /// A login that waits longer than this for its turn is told to come back.
 pub const PASSWORD_WAIT: Duration = Duration::from_secs(15);

@@ -1,16 +1,15 @@
 //! Passwords as Argon2id with 19 MiB, two passes, one lane (OWASP's first recommendation).
 
+mod hasher;
+
 use std::sync::LazyLock;
 
+use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 use crate::limits::{PASSWORD_HASHES, PASSWORD_WAIT};
-
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
+use hasher::Hasher;
 
 /// Verified against when there is no such account, so that it takes as long. No password is known
 /// to match it.
@@ -28,17 +27,11 @@ pub enum PasswordError {
 
 static GATE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(PASSWORD_HASHES));
 
-fn argon2() -> Result<Argon2<'static>, PasswordError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-        .map_err(|error| PasswordError::Internal(error.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 /// The PHC string of a password, with a fresh salt from the operating system.
 pub async fn hash(password: &str) -> Result<String, PasswordError> {
     let password = password.as_bytes().to_vec();
     gated(move || {
-        argon2()?
+        Hasher
             .hash_password(&password)
             .map(|hash| hash.to_string())
             .map_err(|error| PasswordError::Internal(error.to_string()))
@@ -49,7 +42,11 @@ pub async fn hash(password: &str) -> Result<String, PasswordError> {
 /// Whether the password is the one of the PHC string. A string that can't be read matches nothing.
 pub async fn verify(password: &str, phc: &str) -> Result<bool, PasswordError> {
     let (password, phc) = (password.as_bytes().to_vec(), phc.to_owned());
-    gated(move || Ok(argon2()?.verify_password(&password, phc.as_str()).is_ok())).await
+    gated(move || {
+        let known = PasswordHash::new(&phc);
+        Ok(known.is_ok_and(|known| Hasher.verify_password(&password, &known).is_ok()))
+    })
+    .await
 }
 
 async fn gated<T: Send + 'static>(
@@ -83,12 +80,33 @@ mod tests {
 
     #[test]
     fn the_dummy_costs_as_much_as_a_real_one() {
-        let parsed = argon2::password_hash::phc::PasswordHash::new(DUMMY).unwrap();
-        let params = Params::try_from(&parsed).unwrap();
+        let parsed = PasswordHash::new(DUMMY).unwrap();
+        let params = argon2::Params::try_from(&parsed).unwrap();
         assert_eq!(
             (params.m_cost(), params.t_cost(), params.p_cost()),
-            (MEMORY_KIB, PASSES, LANES)
+            (hasher::MEMORY_KIB, hasher::PASSES, hasher::LANES)
         );
         assert!(parsed.hash.is_some() && parsed.salt.is_some());
+    }
+
+    /// Many threads take turns at hashing, and each has a heap of its own in glibc.
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_memory_of_a_hash_is_given_back() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+            let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+            kib.parse::<u64>().unwrap()
+        };
+        verify("x", DUMMY).await.unwrap();
+        let before = resident();
+        for _ in 0..3 {
+            let hashes = (0..2 * PASSWORD_HASHES).map(|_| verify("x", DUMMY));
+            futures::future::try_join_all(hashes).await.unwrap();
+        }
+        let after = resident();
+        let one = u64::from(hasher::MEMORY_KIB);
+        assert!(after < before + one, "{before} KiB before, {after} after");
     }
 }
