@@ -425,7 +425,6 @@ impl Task {
         } else {
             deltas::store(&mut self.tx, deltas, &mut events).await?
         };
-        self.scrub |= std::mem::take(&mut self.tx.scrub);
         Ok((outcomes, delta_outcomes, events))
     }
 
@@ -449,6 +448,7 @@ impl Task {
                     .await
                     .map_err(|e| error::from_sqlite(&e))?;
                 events.extend(flushed);
+                self.scrub |= std::mem::take(&mut self.tx.scrub);
                 Ok(())
             }
             Err(error) => {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::store::{Admission, Health, Maintenance, UserStore};
+use domain::conversation::NewConversation;
+use domain::store::{Admission, ConversationStore, Health, Maintenance, UserStore};
 use domain::user::NewUser;
 use domain::{
-    Bus, Clock, Event, Signal, StoreError, StoreResult, Subscription, Timestamp, UserId, UserRole,
+    Bus, Clock, ConversationId, Event, Signal, StoreError, StoreResult, Subscription, Timestamp,
+    UserId, UserRole,
 };
 
 use crate::sql::Sql;
@@ -147,4 +149,56 @@ async fn durability_follows_what_is_in_the_batch() {
     assert_eq!(lost, Err(StoreError::FenceLost));
     assert_eq!(level().await.unwrap(), 2);
     store.close().await.unwrap();
+}
+
+/// Deleted bytes are scrubbed from the WAL although a write of the same batch was refused.
+#[tokio::test]
+async fn a_refusal_does_not_keep_what_another_has_deleted() {
+    const CANARY: &[u8] = b"a-title-that-must-not-stay";
+    async fn hold(_: &mut Tx, release: Arc<tokio::sync::Notify>) -> StoreResult<()> {
+        release.notified().await;
+        Ok(())
+    }
+    async fn refused(_: &mut Tx, (): ()) -> StoreResult<()> {
+        Err(StoreError::NotFound)
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    let user = store.create_user(large(1), Admission::Open).await.unwrap();
+    let title = String::from_utf8(CANARY.to_vec()).unwrap();
+    let new = NewConversation {
+        conversation_id: ConversationId(uuid::Uuid::from_u128(1)),
+        title: Some(title),
+        model: None,
+        now: Timestamp(1),
+    };
+    let made = store.create_conversation(user.id, new, None).await.unwrap();
+    // What comes while the writer is busy is committed together.
+    let release = Arc::new(tokio::sync::Notify::new());
+    let held = store
+        .db
+        .write(Arc::clone(&release), |tx, args| Box::pin(hold(tx, args)));
+    let batch = async {
+        tokio::task::yield_now().await;
+        let deleted = store.delete_conversation(user.id, made.conversation_id);
+        let refused = store.db.write((), |tx, unit| Box::pin(refused(tx, unit)));
+        let let_go = async {
+            tokio::task::yield_now().await;
+            release.notify_one();
+        };
+        futures::join!(deleted, refused, let_go)
+    };
+    let (held, (deleted, refused, ())) = futures::join!(held, batch);
+    held.unwrap();
+    deleted.unwrap();
+    assert_eq!(refused, Err(StoreError::NotFound));
+    for _ in 0..400 {
+        let wal = std::fs::read(dir.path().join("rejoinder.db-wal")).unwrap();
+        if !wal.windows(CANARY.len()).any(|bytes| bytes == CANARY) {
+            store.close().await.unwrap();
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("it is still in the log");
 }
