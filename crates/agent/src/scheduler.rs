@@ -30,6 +30,8 @@ pub struct Scheduler {
     /// One process per database: runs that are `running` at the start are this node's to recover.
     alone: bool,
     active: HashMap<RunId, Active>,
+    /// When the last renewal that succeeded was sent.
+    renewed: Instant,
     drivers: JoinSet<Driven>,
     /// A driver has ended its run: the conversation may hold another.
     ended: Arc<Notify>,
@@ -58,6 +60,7 @@ impl Scheduler {
             node,
             alone,
             active: HashMap::new(),
+            renewed: Instant::now(),
             drivers: JoinSet::new(),
             ended: Arc::default(),
             broken: Vec::new(),
@@ -108,6 +111,10 @@ impl Scheduler {
     }
 
     async fn claim(&mut self, recover: bool) {
+        // After a pause the own runs' leases may be over: they are renewed, not taken over.
+        if self.renewed.elapsed() > Duration::from_millis(2 * LEASE_RENEW_MS) {
+            self.renew().await;
+        }
         let free = RUNS_PER_NODE.saturating_sub(self.active.len());
         if free == 0 {
             return;
@@ -214,24 +221,28 @@ impl Scheduler {
         for fence in std::mem::take(&mut self.broken) {
             self.give_up(fence).await;
         }
+        let sent = Instant::now();
         if self.active.is_empty() {
+            self.renewed = sent;
             return;
         }
-        let sent = Instant::now();
+        let driven = self.active.keys().copied().collect();
         match self
             .deps
             .store
-            .renew(self.node, self.deps.clock.now())
+            .renew(self.node, driven, self.deps.clock.now())
             .await
         {
             Ok(renewal) => {
-                self.deps.lease.renewed_at(sent);
+                self.renewed = sent;
+                // First those that are lost: a renewed lease is not theirs.
                 for (run_id, active) in &self.active {
                     // A run that is just ending is not renewed either; its driver needs no word.
                     if !renewal.kept.contains(run_id) {
                         active.stop.lost.cancel();
                     }
                 }
+                self.deps.lease.renewed_at(sent);
                 for run_id in renewal.cancel_requested {
                     self.cancel(run_id);
                 }

@@ -313,6 +313,8 @@ pub struct PlannedCall {
     /// An approval is wanted before it may run, unless the conversation has a permission for its
     /// tool: no approval is recorded then, and the records say that it may be made.
     pub approval: Option<(ApprovalId, String)>,
+    /// It is not made, and why: recorded together with it, so that nobody ever finds it open.
+    pub refused: Option<ToolOutcome>,
 }
 
 /// The end of a run.
@@ -401,8 +403,9 @@ pub trait RunStore {
         max: i64,
         recover: bool,
     ) -> StoreResult<Vec<Run>>;
-    /// One statement for all runs of the node.
-    async fn renew(&self, node: NodeId, now: Timestamp) -> StoreResult<Renewal>;
+    /// One statement for these runs of the node: those that are driven. What nobody drives any more,
+    /// such as a claim whose commit was not heard of, runs out and is claimed again.
+    async fn renew(&self, node: NodeId, runs: Vec<RunId>, now: Timestamp) -> StoreResult<Renewal>;
     /// Hands a run back at drain: `queued`, attempts unchanged.
     async fn release(&self, fence: Fence, now: Timestamp) -> StoreResult<()>;
     /// Everything recorded about the run. Needs the fence.

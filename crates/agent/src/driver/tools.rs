@@ -10,13 +10,16 @@ use domain::step::ToolOutcome;
 use domain::{CallId, CallState, ToolClass};
 use futures::future::abortable;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Driver, Left, committed};
 use crate::context::shortened;
 use crate::failpoints;
 use crate::machine::{Input, NewCall};
 use crate::ports::{ToolContext, ToolError, ToolPlan};
+
+/// Between two looks at a lease that is over: the scheduler renews it every few seconds.
+const LEASE_LOOK: Duration = Duration::from_millis(50);
 
 /// `None` when the call was dropped.
 pub(super) struct Finished {
@@ -103,9 +106,7 @@ impl Driver<'_> {
                 failpoints::reached("after_intent");
                 // Between this check and the effect a pause of the whole process can still fall;
                 // the promise names that window.
-                if !deps.lease.holds(self.claimed) {
-                    return Err(Left::Lost);
-                }
+                self.leased().await?;
                 let (call, abort) = abortable(call);
                 self.aborts.insert(call_id, abort);
                 self.running.push(Box::pin(async move {
@@ -123,6 +124,23 @@ impl Driver<'_> {
                     }
                 }));
             }
+        }
+        Ok(())
+    }
+
+    /// Waits for a renewal where the lease may have run out, after a disk that was full for instance:
+    /// either the run is still ours, or it is lost. It is not given up here: its call is written down
+    /// as one that may have left.
+    async fn leased(&mut self) -> Result<(), Left> {
+        while !self.deps.lease.holds(self.claimed) {
+            tokio::select! {
+                () = sleep(LEASE_LOOK) => {}
+                () = self.stop.lost.cancelled() => return Err(Left::Lost),
+                () = self.stop.hand_back.cancelled() => return Err(Left::HandedBack),
+            }
+        }
+        if self.stop.lost.is_cancelled() {
+            return Err(Left::Lost);
         }
         Ok(())
     }

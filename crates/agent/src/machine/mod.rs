@@ -22,7 +22,6 @@ use std::time::Duration;
 pub use effect::{Effect, Ending};
 pub use input::{Input, NewCall};
 
-use domain::step::ToolOutcome;
 use domain::store::OpenAnswer;
 use domain::{
     CallId, DeltaChannel, FinishReason, MessageStatus, RunError, RunState, ToolClass, ToolPolicy,
@@ -96,8 +95,6 @@ pub struct Machine {
     answer: Answer,
     /// Calls of the last model step that have no outcome yet, in the order asked.
     open: Vec<OpenCall>,
-    /// Outcomes of calls that are refused, to be committed once the step is.
-    settle_after_record: Vec<(CallId, ToolOutcome)>,
     /// The next model call is the last and gets no tools: why.
     last_call: Option<&'static str>,
     /// The run was taken over from a node that died in the middle of an answer.

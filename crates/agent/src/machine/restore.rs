@@ -29,7 +29,6 @@ impl Machine {
             retries: 0,
             answer: Answer::default(),
             open: Vec::new(),
-            settle_after_record: Vec::new(),
             last_call: None,
             resumed: false,
         };

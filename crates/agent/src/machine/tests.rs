@@ -111,6 +111,8 @@ enum Happening {
     Cancel,
     OutOfTime,
     Crash,
+    /// The node dies when it has carried out so many more effects.
+    Doom(u8),
 }
 
 /// The store, the world behind the tools, and the driver's memory.
@@ -132,6 +134,10 @@ struct World {
     /// The conversation has a permission for `mail`; those recorded under it.
     permission: bool,
     permitted: BTreeSet<CallId>,
+    /// Calls that must not be made: too many at once, or broken.
+    refused: BTreeSet<CallId>,
+    /// Effects until the node dies.
+    doom: Option<u8>,
 }
 
 impl World {
@@ -155,6 +161,8 @@ impl World {
             parked: false,
             permission: false,
             permitted: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            doom: None,
         }
     }
 
@@ -200,6 +208,15 @@ impl World {
     fn settle_effects(&mut self) {
         while let Some(effect) = self.effects.pop_front() {
             assert!(!self.ended(), "an effect after the end: {effect:?}");
+            match self.doom {
+                Some(0) => {
+                    self.doom = None;
+                    self.crash();
+                    continue;
+                }
+                Some(left) => self.doom = Some(left - 1),
+                None => {}
+            }
             self.carry_out(effect);
         }
     }
@@ -342,6 +359,7 @@ impl World {
 
     fn record_call(&mut self, planned: domain::store::PlannedCall) {
         let call_id = planned.call.call_id;
+        let refused = planned.refused.clone();
         let permitted = self.permission && planned.approval.is_some();
         if permitted {
             self.permitted.insert(call_id);
@@ -374,6 +392,9 @@ impl World {
             result: None,
             key: call_id,
         });
+        if let Some(outcome) = refused {
+            self.settle(call_id, outcome);
+        }
     }
 
     fn execute(&mut self, call_id: CallId) {
@@ -384,6 +405,7 @@ impl World {
             .find(|e| e.call_id == call_id)
             .unwrap();
         assert_ne!(entry.tool_name, "evil", "a denied tool is never called");
+        assert!(!self.refused.contains(&call_id), "a refused call is made");
         if entry.tool_name == "mail" && !self.permitted.contains(&call_id) {
             let decision = self.records.approvals.iter().find(|a| a.call_id == call_id);
             assert_eq!(decision.unwrap().decision, Some(Decision::Approve));
@@ -429,6 +451,10 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         if let Happening::Permit(given) = happening {
             self.permission = given;
+            return;
+        }
+        if let Happening::Doom(effects) = happening {
+            self.doom = Some(effects);
             return;
         }
         if self.ended() {
@@ -478,7 +504,7 @@ impl World {
                 }
             }
             Happening::Stale => self.stale(),
-            Happening::Decide(_) | Happening::Permit(_) => {}
+            Happening::Decide(_) | Happening::Permit(_) | Happening::Doom(_) => {}
             Happening::Cancel => self.feed(Input::Cancel),
             Happening::OutOfTime => self.feed(Input::OutOfTime),
             Happening::Crash => self.crash(),
@@ -520,13 +546,18 @@ impl World {
     fn end(&mut self, tools: &[u8], cut: bool) {
         let Some(call) = self.call else { return };
         let names = ["read", "todo", "mail", "post", "evil", "nobody"];
-        let calls = tools
-            .iter()
-            .map(|n| {
+        let most = self.settings.limits.calls_per_step;
+        let calls = (0..)
+            .zip(tools)
+            .map(|(position, n)| {
                 self.next_id += 2;
+                let call_id = CallId(Uuid::from_u128(self.next_id));
+                if position >= most || *n > 200 {
+                    self.refused.insert(call_id);
+                }
                 NewCall {
                     call: ToolCall {
-                        call_id: CallId(Uuid::from_u128(self.next_id)),
+                        call_id,
                         provider_id: "x".into(),
                         name: names[usize::from(*n) % names.len()].into(),
                         arguments: json!({}),
@@ -650,6 +681,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => prop::bool::weighted(0.5)
             .prop_map(|cancel| if cancel { Happening::Cancel } else { Happening::OutOfTime }),
         2 => Just(Happening::Crash),
+        3 => (0u8..8).prop_map(Happening::Doom),
     ]
 }
 

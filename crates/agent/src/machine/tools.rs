@@ -15,27 +15,24 @@ impl Machine {
         usage: Usage,
     ) -> Effect {
         self.open.clear();
-        self.settle_after_record.clear();
         let mut planned = Vec::with_capacity(calls.len());
         for (position, new) in calls.into_iter().enumerate() {
-            let refusal = self.refusal(position, &new);
+            let refused = self.refusal(position, &new);
             let traits = self.settings.tools.get(&new.call.name).copied();
             let class = traits.map_or(ToolClass::ReadOnly, |traits| traits.class);
             let asks =
-                refusal.is_none() && traits.is_some_and(|traits| traits.policy == ToolPolicy::Ask);
-            let call_id = new.call.call_id;
-            if let Some(outcome) = refusal {
-                self.settle_after_record.push((call_id, outcome));
+                refused.is_none() && traits.is_some_and(|traits| traits.policy == ToolPolicy::Ask);
+            if refused.is_none() {
+                self.open.push(OpenCall {
+                    call_id: new.call.call_id,
+                    class,
+                    state: if asks {
+                        OpenState::Asking
+                    } else {
+                        OpenState::Handed
+                    },
+                });
             }
-            self.open.push(OpenCall {
-                call_id,
-                class,
-                state: if asks {
-                    OpenState::Asking
-                } else {
-                    OpenState::Handed
-                },
-            });
             let approval = asks.then(|| {
                 (
                     new.approval_id,
@@ -46,6 +43,7 @@ impl Machine {
                 call: new.call,
                 class,
                 approval,
+                refused,
             });
         }
         self.phase = Phase::Recording;
@@ -86,23 +84,14 @@ impl Machine {
         self.phase = Phase::Tools;
         self.model_calls += 1;
         self.resumed = false;
-        let mut refused = std::mem::take(&mut self.settle_after_record);
-        let mut effects = Vec::new();
-        for call in self
+        let mut effects: Vec<Effect> = self
             .open
             .iter()
             .filter(|call| call.state == OpenState::Handed)
-        {
-            let call_id = call.call_id;
-            let refusal = refused.iter().position(|(refused, _)| *refused == call_id);
-            effects.push(match refusal {
-                Some(at) => Effect::Settle {
-                    call_id,
-                    outcome: refused.swap_remove(at).1,
-                },
-                None => Effect::Execute { call_id },
-            });
-        }
+            .map(|call| Effect::Execute {
+                call_id: call.call_id,
+            })
+            .collect();
         effects.extend(self.after_tools());
         effects
     }

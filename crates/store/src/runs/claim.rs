@@ -23,8 +23,8 @@ statements! {
         " AND state IN ('queued', 'running') RETURNING " run_columns!()
     }
     RENEW {
-        "UPDATE runs SET lease_until = $2 WHERE run_id IN (\
-         SELECT run_id FROM runs WHERE node_id = $1 AND state = 'running' ORDER BY run_id" lock
+        "UPDATE runs SET lease_until = $3 WHERE run_id IN (SELECT run_id FROM runs \
+         WHERE run_id IN " uuids("$1") " AND node_id = $2 AND state = 'running' ORDER BY run_id" lock
         ") RETURNING run_id, cancel_requested"
     }
     RELEASE {
@@ -61,12 +61,16 @@ pub(crate) async fn claim(
     Ok(runs)
 }
 
-pub(crate) async fn renew(tx: &mut Tx, node: NodeId, now: Timestamp) -> StoreResult<Renewal> {
+pub(crate) async fn renew(
+    tx: &mut Tx,
+    node: NodeId,
+    runs: Vec<RunId>,
+    now: Timestamp,
+) -> StoreResult<Renewal> {
     let mut renewal = Renewal::default();
-    for row in tx
-        .all(RENEW, args![node, now.plus_millis(LEASE_MS)])
-        .await?
-    {
+    let runs = Value::Uuids(runs.into_iter().map(|run_id| run_id.0).collect());
+    let lease_until = now.plus_millis(LEASE_MS);
+    for row in tx.all(RENEW, args![runs, node, lease_until]).await? {
         let run_id = RunId(row.get("run_id")?);
         renewal.kept.push(run_id);
         if row.get("cancel_requested")? {

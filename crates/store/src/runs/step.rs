@@ -130,6 +130,11 @@ pub(crate) async fn record_model_step(
     said_message(tx, &held, Some(run.run_id), answer.id, now);
 
     let mut entries = Vec::with_capacity(wanted.calls.len());
+    let refused: Vec<_> = wanted
+        .calls
+        .iter()
+        .map(|plan| plan.refused.clone())
+        .collect();
     for (position, plan) in (0..).zip(wanted.calls) {
         let call = plan.call;
         // Looked up here, under the conversation's lock: what was revoked before counts.
@@ -164,6 +169,13 @@ pub(crate) async fn record_model_step(
             approvals::insert(tx, &approval).await?;
         }
         entries.push(entry);
+    }
+    // Behind all calls, as the outcomes of those that are made.
+    for (entry, outcome) in entries.iter_mut().zip(refused) {
+        let Some(outcome) = outcome else { continue };
+        ledger::settle(tx, &mut held, &mut run, entry, &outcome, now).await?;
+        entry.state = outcome.state;
+        entry.result = Some(outcome.result);
     }
     Ok(entries)
 }

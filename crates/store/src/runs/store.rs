@@ -88,8 +88,8 @@ impl RunStore for SqlStore {
         tx!(self, claim::claim, node, now, max, recover)
     }
 
-    async fn renew(&self, node: NodeId, now: Timestamp) -> StoreResult<Renewal> {
-        tx!(self, claim::renew, node, now)
+    async fn renew(&self, node: NodeId, runs: Vec<RunId>, now: Timestamp) -> StoreResult<Renewal> {
+        tx!(self, claim::renew, node, runs, now)
     }
 
     async fn release(&self, fence: Fence, now: Timestamp) -> StoreResult<()> {

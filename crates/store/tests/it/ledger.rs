@@ -15,6 +15,7 @@ use crate::support::{TestDb, fence, for_each_database};
 for_each_database! {
     calls_and_results_are_messages,
     a_repeated_model_step_is_recorded_once,
+    a_refused_call_is_settled_with_its_step,
     an_outcome_is_kept,
     commands_happen_exactly_once,
     commands_survive_a_take_over,
@@ -127,6 +128,37 @@ async fn a_repeated_model_step_is_recorded_once(db: &TestDb) {
         first
     );
     assert_eq!(db.latest(&sent).await.len(), 3);
+}
+
+async fn a_refused_call_is_settled_with_its_step(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (sent, fence) = db.started(user.id, "go").await;
+    let made = db.call("a", ToolClass::Effectful, false);
+    let mut refused = db.call("b", ToolClass::Effectful, false);
+    let outcome = ToolOutcome::failed("Too many tool calls at once; this one was not made.");
+    refused.refused = Some(outcome.clone());
+    let step = db.model_step(sent.ai_message.id, vec![made, refused]);
+    let entries = db
+        .store
+        .record_model_step(fence, step.clone())
+        .await
+        .unwrap();
+    let known: Vec<_> = entries.iter().map(|entry| entry.state).collect();
+    assert_eq!(known, [CallState::Intended, CallState::Failed]);
+    assert_eq!(entries[1].result, Some(outcome.result));
+    // Whoever takes over finds the same, and the model is shown both calls before the outcome.
+    assert_eq!(db.store.recall(fence).await.unwrap().ledger, entries);
+    assert_eq!(
+        db.store.record_model_step(fence, step).await.unwrap(),
+        entries
+    );
+    let kinds: Vec<_> = db.latest(&sent).await;
+    let kinds: Vec<_> = kinds.iter().map(|message| message.message_type).collect();
+    use MessageType::{AssistantResponse, ToolCall, ToolResult, UserInput};
+    assert_eq!(
+        kinds,
+        [UserInput, AssistantResponse, ToolCall, ToolCall, ToolResult]
+    );
 }
 
 async fn an_outcome_is_kept(db: &TestDb) {

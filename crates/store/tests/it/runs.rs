@@ -126,27 +126,28 @@ async fn renewing_keeps_and_tells(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (first, _) = db.started(user.id, "one").await;
     let (second, _) = db.started(user.id, "two").await;
+    // Claimed, and nobody here drives it.
+    let (orphan, _) = db.started(user.id, "three").await;
     db.later(LEASE_MS - 1);
     db.store
         .request_cancel(user.id, second.run.run_id, db.now())
         .await
         .unwrap();
-    let mut renewal = db.store.renew(NODE, db.now()).await.unwrap();
+    let driven = vec![first.run.run_id, second.run.run_id];
+    let mut renewal = db
+        .store
+        .renew(NODE, driven.clone(), db.now())
+        .await
+        .unwrap();
     renewal.kept.sort();
     assert_eq!(renewal.kept, [first.run.run_id, second.run.run_id]);
     assert_eq!(renewal.cancel_requested, [second.run.run_id]);
     db.later(LEASE_MS - 1);
-    assert_eq!(
-        db.store
-            .claim(OTHER_NODE, db.now(), 9, false)
-            .await
-            .unwrap(),
-        vec![]
-    );
-    assert_eq!(
-        db.store.renew(OTHER_NODE, db.now()).await.unwrap().kept,
-        vec![]
-    );
+    let left = db.store.claim(NODE, db.now(), 9, false).await.unwrap();
+    let left: Vec<_> = left.iter().map(|run| (run.run_id, run.attempts)).collect();
+    assert_eq!(left, [(orphan.run.run_id, 1)]);
+    let renewal = db.store.renew(OTHER_NODE, driven, db.now()).await.unwrap();
+    assert_eq!(renewal.kept, vec![]);
 }
 
 async fn releasing_hands_back(db: &TestDb) {

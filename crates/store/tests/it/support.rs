@@ -340,6 +340,7 @@ impl TestDb {
             },
             class,
             approval: approval.then(|| (ApprovalId(self.uuid()), format!("hash of {name}"))),
+            refused: None,
         }
     }
 
