@@ -381,6 +381,9 @@ pub trait RunStore {
     async fn run(&self, user_id: UserId, run_id: RunId) -> StoreResult<Run>;
     /// The run with its two messages in their current state.
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent>;
+    /// As [`RunStore::sent`], with the feed position of the same snapshot: whoever goes on from
+    /// there misses nothing of the run and hears nothing twice.
+    async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<(Sent, Cursor)>;
     /// Records that the user wants the run stopped. A run without an owner (`queued`,
     /// `awaiting_approval`, lease over) ends as `cancelled` at once; a running one is ended by its
     /// driver. One that waits leaves the queue, its message `cancelled`, and the others stay.

@@ -71,20 +71,13 @@ impl RunStream {
 
     /// The messages as they are, and the feed from there on.
     async fn snapshot(&mut self) -> StoreResult<()> {
-        let user_id = self.account.id();
-        let run = self.state.store.run(user_id, self.run_id).await?;
-        let ids = [run.user_message_id, run.ai_message_id];
-        let (messages, cursor) = self.state.store.messages_by_id(user_id, &ids).await?;
-        self.ready.extend(messages.into_iter().map(Frame::message));
+        // One snapshot: an answer begun, or an end come, between two would be behind the position.
+        let joined = self.state.store.joined(self.account.id(), self.run_id);
+        let (sent, cursor) = joined.await?;
+        let messages = [sent.user_message, sent.ai_message];
+        self.ready.extend(messages.map(Frame::message));
         self.follower.seek(cursor);
-        // Asked after the snapshot: an end that its position has passed would be missed.
-        self.over = self
-            .state
-            .store
-            .run(user_id, self.run_id)
-            .await?
-            .state
-            .is_terminal();
+        self.over = sent.run.state.is_terminal();
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use domain::conversation::NewConversation;
 use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
 use domain::{
-    MessageId, MessageStatus, MessageType, OnBusy, Role, Run, RunId, StoreError, StoreResult,
-    Timestamp, UserId,
+    Cursor, MessageId, MessageStatus, MessageType, OnBusy, Role, Run, RunId, StoreError,
+    StoreResult, Timestamp, UserId,
 };
 
 use super::queue::{self, Way};
@@ -14,7 +14,7 @@ use crate::messages::{self, NewMessage};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::args;
-use crate::{branch, keys};
+use crate::{branch, feed, keys};
 
 statements! {
     INSERT_RUN {
@@ -245,4 +245,13 @@ async fn sent(tx: &mut Tx, run: Run) -> StoreResult<Sent> {
 pub(crate) async fn get(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreResult<Sent> {
     let run = row::get(tx, user_id, run_id).await?;
     sent(tx, run).await
+}
+
+pub(crate) async fn joined(
+    tx: &mut Tx,
+    user_id: UserId,
+    run_id: RunId,
+) -> StoreResult<(Sent, Cursor)> {
+    let sent = get(tx, user_id, run_id).await?;
+    Ok((sent, feed::end(tx, user_id).await?))
 }

@@ -7,8 +7,8 @@ use domain::store::{
 };
 use domain::todo::Command;
 use domain::{
-    CallId, ConversationId, Delta, Fence, LedgerEntry, Message, MessageId, NodeId, Run, RunId,
-    StoreResult, Timestamp, UserId,
+    CallId, ConversationId, Cursor, Delta, Fence, LedgerEntry, Message, MessageId, NodeId, Run,
+    RunId, StoreResult, Timestamp, UserId,
 };
 
 use super::{answer, cancel, claim, finish, ledger, queue, recall, row, send, step};
@@ -67,6 +67,10 @@ impl RunStore for SqlStore {
 
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent> {
         snapshot!(self, send::get, user_id, run_id)
+    }
+
+    async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<(Sent, Cursor)> {
+        snapshot!(self, send::joined, user_id, run_id)
     }
 
     async fn request_cancel(

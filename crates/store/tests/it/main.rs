@@ -13,6 +13,7 @@ mod deletion;
 mod deltas;
 mod durability;
 mod feed;
+mod joining;
 mod journal;
 mod keys;
 mod ledger;

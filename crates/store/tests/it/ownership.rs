@@ -118,6 +118,7 @@ async fn answers(db: &TestDb, user_id: UserId, own: &Sent, ids: Ids) -> Vec<Stri
         ),
         format!("{:?}", s.run(user_id, ids.run).await),
         format!("{:?}", s.sent(user_id, ids.run).await),
+        format!("{:?}", s.joined(user_id, ids.run).await),
         format!("{:?}", s.request_cancel(user_id, ids.run, now).await),
         format!("{:?}", s.history(user_id, conversation, message, 100).await),
         format!(
