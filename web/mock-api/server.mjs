@@ -260,7 +260,7 @@ function accept(user, { content, client_message_id, model }, conversationId) {
     throw new Refusal(422, "invalid", "The message must have 1 to 10,000 characters.");
   }
   if (content === "refuse")
-    throw new Refusal(429, "rate_limited", "Too many messages. Wait a minute and send it again.");
+    throw new Refusal(409, "queue_full", "As many messages of this conversation wait as may.");
   if (conversationId && !state.conversations.has(conversationId)) {
     throw new Refusal(404, "not_found", "There is no such conversation.");
   }

@@ -12,17 +12,16 @@ import {
 } from "./conversationService";
 import type { AckData, ServerFrame } from "./frames";
 import { isQueued } from "./messageList";
-import { outbox, useOutbox, type Waiting } from "./outbox";
-import { ApiError, errorText } from "./problem";
+import { outbox, useOutbox } from "./outbox";
+import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
+import { resend, startSending, takeRefusal } from "./sending";
 import { accessToken, refreshSession, useSession } from "./session";
 import { applyDelta, applyMessage, clearStreams } from "./streamStore";
 import type { Message, Todo } from "./types";
 import { sawVersion } from "./version";
 import { WebsocketService } from "./websocketService";
 
-/** Without a socket for this long, messages go out by plain requests. */
-const FALLBACK_AFTER = 4_000;
 /** How often a conversation is read again while its socket is away. */
 const POLL_EVERY = 2_500;
 /** At most one request for the whole text per conversation in this time. */
@@ -32,7 +31,6 @@ const FRESH = 3_000;
 
 let socket: WebsocketService | null = null;
 const rewatched = new Map<string, number>();
-const posting = new Set<string>();
 const watching = new Set<string>();
 
 /** Opens the live connection for the signed-in user; the result closes it. */
@@ -51,10 +49,10 @@ export function startLive(userId: number): () => void {
   });
   for (const id of watching) socket.watch(id);
   socket.start();
-  const fallback = setInterval(sendByRequest, FALLBACK_AFTER);
+  const stopSending = startSending(socket, takeAck);
   const poll = setInterval(pollWatched, POLL_EVERY);
   return () => {
-    clearInterval(fallback);
+    stopSending();
     clearInterval(poll);
     socket?.stop();
     socket = null;
@@ -113,7 +111,7 @@ export function receiveFrame(frame: ServerFrame): void {
       takeAck(frame.data);
       return;
     case "error":
-      if (frame.data.client_message_id) outbox.refuse(frame.data.client_message_id, frame.data.detail);
+      if (frame.data.client_message_id) takeRefusal(frame.data.client_message_id, frame.data);
       return;
     case "reset":
       clearStreams();
@@ -198,69 +196,6 @@ export function watchConversation(conversationId: string): () => void {
     watching.delete(conversationId);
     socket?.unwatch(conversationId);
   };
-}
-
-/** Takes the message into the outbox and sends it as soon as there is a way. Never lost, never doubled. */
-export function sendMessage(message: {
-  content: string;
-  conversation_id: string | null;
-  model: string | null;
-  on_busy: "enqueue" | "interrupt";
-}): void {
-  const user = useSession.getState().user;
-  if (!user) return;
-  sendBySocket(outbox.add({ ...message, user_id: user.id }));
-}
-
-function sendBySocket(entry: Waiting): boolean {
-  const { content, client_message_id, model, on_busy, time_zone, conversation_id } = entry;
-  return (
-    socket?.send({
-      type: "message",
-      data: { content, client_message_id, time_zone, ...(model && { model }), ...(on_busy && { on_busy }) },
-      conversation_id,
-    }) ?? false
-  );
-}
-
-function resend(): void {
-  for (const entry of useOutbox.getState().waiting) sendBySocket(entry);
-}
-
-function sendByRequest(): void {
-  if (socket?.isOpen) return;
-  for (const entry of useOutbox.getState().waiting) {
-    if (Date.now() - entry.created_at >= FALLBACK_AFTER) void post(entry);
-  }
-}
-
-async function post(entry: Waiting): Promise<void> {
-  const { content, client_message_id, model, on_busy, time_zone, conversation_id } = entry;
-  if (posting.has(client_message_id)) return;
-  posting.add(client_message_id);
-  try {
-    const { user_message, run_id } = await chatApi.sendMessage({
-      content,
-      client_message_id,
-      conversation_id,
-      model,
-      on_busy,
-      time_zone,
-    });
-    takeAck({
-      client_message_id,
-      message: user_message,
-      run_id,
-      conversation_id: user_message.conversation_id,
-    });
-    void queryClient.invalidateQueries({ queryKey: keys.conversations });
-  } catch (error) {
-    // Unreachable, or the session is being renewed: it keeps waiting.
-    const waits = error instanceof ApiError && (error.status === 0 || error.status === 401);
-    if (!waits) outbox.refuse(client_message_id, errorText(error));
-  } finally {
-    posting.delete(client_message_id);
-  }
 }
 
 /** Some proxies let no socket through: then what is on screen is read again while it may change. */

@@ -19,16 +19,24 @@ interface Refusal {
   reason: string;
 }
 
+/** Why the server could not take a message yet, and how often it said so. */
+interface Held {
+  code: string;
+  times: number;
+}
+
 interface Outbox {
   waiting: Waiting[];
   refused: Refusal[];
+  /** By the id of the message. */
+  held: Record<string, Held>;
 }
 
 const KEY = "rejoinder.outbox";
 /** Messages of another tab this old were left behind by it. */
 const ABANDONED_AFTER = 15_000;
 
-export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [] }));
+export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [], held: {} }));
 
 const tab = tabId();
 type AckListener = (message: Waiting, conversationId: string) => void;
@@ -82,6 +90,13 @@ export const outbox = {
     for (const listener of listeners) listener(entry, conversationId);
   },
 
+  /** The server can't take the message just now: it keeps waiting. Answers how often that was said. */
+  hold(clientMessageId: string, code: string): number {
+    const times = (useOutbox.getState().held[clientMessageId]?.times ?? 0) + 1;
+    useOutbox.setState(({ held }) => ({ held: { ...held, [clientMessageId]: { code, times } } }));
+    return times;
+  },
+
   refuse(clientMessageId: string, reason: string): void {
     const entry = take(clientMessageId);
     if (!entry) return;
@@ -110,6 +125,9 @@ function take(clientMessageId: string): Waiting | undefined {
     .waiting.find(({ client_message_id }) => client_message_id === clientMessageId);
   const rest = ({ client_message_id }: Waiting) => client_message_id !== clientMessageId;
   store(stored().filter(rest));
-  useOutbox.setState(({ waiting }) => ({ waiting: waiting.filter(rest) }));
+  useOutbox.setState(({ waiting, held: { [clientMessageId]: _, ...held } }) => ({
+    waiting: waiting.filter(rest),
+    held,
+  }));
   return entry;
 }

@@ -5,13 +5,16 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly fields: { pointer: string; message: string }[];
+  /** Seconds after which the server wants to be asked again; 0 where it did not say. */
+  readonly retryAfter: number;
 
-  constructor(problem: Pick<Problem, "status" | "code" | "detail"> & Partial<Problem>) {
+  constructor(problem: Pick<Problem, "status" | "code" | "detail"> & Partial<Problem>, retryAfter = 0) {
     super(problem.detail);
     this.name = "ApiError";
     this.status = problem.status;
     this.code = problem.code;
     this.fields = problem.errors ?? [];
+    this.retryAfter = retryAfter;
   }
 
   /** The message for the field whose JSON pointer ends in `/name`. */
@@ -44,10 +47,9 @@ export async function unwrap<T>(
     throw cause instanceof ApiError ? cause : unreachable();
   });
   if (response.ok) return data as T;
-  if (isProblem(error)) throw new ApiError(error);
-  throw new ApiError({
-    status: response.status,
-    code: "unexpected",
-    detail: `The server answered with status ${response.status}.`,
-  });
+  const retryAfter = Number(response.headers.get("retry-after")) || 0;
+  if (isProblem(error)) throw new ApiError(error, retryAfter);
+  const { status } = response;
+  const detail = `The server answered with status ${status}.`;
+  throw new ApiError({ status, code: "unexpected", detail }, retryAfter);
 }

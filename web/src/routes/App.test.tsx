@@ -87,7 +87,7 @@ beforeEach(async () => {
   firstStart = false;
   signedIn = false;
   registered.length = 0;
-  useOutbox.setState({ waiting: [], refused: [] });
+  useOutbox.setState({ waiting: [], refused: [], held: {} });
   signOut();
   router.history.replace("/");
 });
@@ -214,15 +214,15 @@ describe("a conversation", () => {
   });
 
   it("gets a refused message back into the input, with the reason", async () => {
-    const { client_message_id } = await send("Too soon");
+    const { client_message_id } = await send("Too many");
     act(() =>
       FakeSocket.last.receive({
         type: "error",
-        data: { status: 429, code: "rate_limited", detail: "Wait a minute.", client_message_id },
+        data: { status: 409, code: "queue_full", detail: "20 messages wait.", client_message_id },
       }),
     );
-    await screen.findByDisplayValue("Too soon");
-    expect(screen.getByRole("alert").textContent).toContain("Wait a minute.");
+    await screen.findByDisplayValue("Too many");
+    expect(screen.getByRole("alert").textContent).toContain("20 messages wait.");
   });
 
   it("says that it is reconnecting, and keeps the message waiting", async () => {

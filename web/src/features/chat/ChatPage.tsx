@@ -9,10 +9,11 @@ import {
   deleteConversation,
   messagesQuery,
 } from "@/api/conversationService";
-import { regenerate, sendMessage, stopRun, watchConversation } from "@/api/live";
+import { regenerate, stopRun, watchConversation } from "@/api/live";
 import { outbox, useOutbox } from "@/api/outbox";
 import { permissionsQuery } from "@/api/permissions";
 import { ApiError, errorText } from "@/api/problem";
+import { sendMessage } from "@/api/sending";
 import type { Approval, CallDecision, Decision, Message, Scope, User } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { ShieldIcon, TrashIcon } from "@/ui/icons";

@@ -1,5 +1,5 @@
 import { memo, type ReactNode, useId } from "react";
-import type { Waiting } from "@/api/outbox";
+import { useOutbox, type Waiting } from "@/api/outbox";
 import { useStreams } from "@/api/streamStore";
 import type { Message } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
@@ -57,13 +57,24 @@ function UserMessage({ message }: { message: Message }) {
 
 /** A message that the server has not confirmed yet. */
 export function WaitingMessage({ entry, late }: { entry: Waiting; late: boolean }) {
+  const held = useOutbox((outbox) => outbox.held[entry.client_message_id]);
+  const words = held ? `Waiting to be sent: ${HELD[held.code] ?? HELD.other}` : "Waiting to be sent";
   return (
     <Bubble
       text={entry.content}
-      footer={late && <span className="animate-appear">Waiting to be sent</span>}
+      footer={(late || held) && <span className="animate-appear">{words}</span>}
     />
   );
 }
+
+/** Why a message waits though the server can be reached, by the code of its answer. */
+const HELD: Record<string, string> = {
+  draining: "the server is restarting",
+  not_writable: "the server can’t store anything now",
+  outcome_unknown: "it is not certain yet that it was stored",
+  rate_limited: "too many messages in a short time",
+  other: "the server can’t take it now",
+};
 
 function SystemMessage({ text }: { text: string }) {
   return <p className="text-center text-muted text-sm">{text}</p>;
