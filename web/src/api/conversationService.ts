@@ -1,11 +1,7 @@
-import {
-  type InfiniteData,
-  infiniteQueryOptions,
-  queryOptions,
-  useInfiniteQuery,
-} from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { isActiveState } from "./activityStore";
 import { chatApi } from "./chatApi";
+import { type Pages, placeInList, withoutConversation } from "./conversationList";
 import { type Branch, dropQueued, mergeLatest, placeMessage, toBranch } from "./messageList";
 import { keys, queryClient } from "./queryClient";
 import { applyMessage } from "./streamStore";
@@ -138,8 +134,6 @@ export function beginConversation(message: Message): void {
   );
 }
 
-type Pages = InfiniteData<ConversationList, string | null>;
-
 export function receiveConversation(conversation: Conversation): void {
   noteListChange();
   const queryKey = keys.conversation(conversation.conversation_id);
@@ -149,39 +143,11 @@ export function receiveConversation(conversation: Conversation): void {
   queryClient.setQueryData<Pages>(keys.conversations, (pages) => pages && placeInList(pages, conversation));
 }
 
-/** The list is ordered by last activity, newest first. */
-function placeInList(data: Pages, conversation: Conversation): Pages {
-  const pages = removeFromPages(data, conversation.conversation_id);
-  if (conversation.archived) return { ...data, pages };
-  const target = pages.findIndex((page, index) => {
-    const last = page.conversations.at(-1);
-    const isLastPage = index === pages.length - 1;
-    return isLastPage || (last !== undefined && last.updated_at <= conversation.updated_at);
-  });
-  return {
-    ...data,
-    pages: pages.map((page, index) => {
-      if (index !== target) return page;
-      const found = page.conversations.findIndex((each) => each.updated_at <= conversation.updated_at);
-      const at = found < 0 ? page.conversations.length : found;
-      return { ...page, conversations: page.conversations.toSpliced(at, 0, conversation) };
-    }),
-  };
-}
-
-function removeFromPages(data: Pages, id: string): ConversationList[] {
-  return data.pages.map((page) =>
-    page.conversations.some((each) => each.conversation_id === id)
-      ? { ...page, conversations: page.conversations.filter((each) => each.conversation_id !== id) }
-      : page,
-  );
-}
-
 export function forgetConversation(id: string): void {
   noteListChange();
   queryClient.setQueryData<Pages>(
     keys.conversations,
-    (data) => data && { ...data, pages: removeFromPages(data, id) },
+    (data) => data && { ...data, pages: withoutConversation(data.pages, id) },
   );
   queryClient.removeQueries({ queryKey: keys.messages(id) });
   queryClient.removeQueries({ queryKey: keys.conversation(id) });

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { isActiveState, useActivity } from "@/api/activityStore";
+import { flatten } from "@/api/conversationList";
 import {
   activeRunId,
   conversationTitle,
@@ -39,7 +40,7 @@ export function ConversationSidebar({
 }) {
   const list = useConversations();
   const [deleting, setDeleting] = useState<Conversation | null>(null);
-  const conversations = list.data?.pages.flatMap((page) => page.conversations) ?? [];
+  const conversations = flatten(list.data);
 
   return (
     <nav aria-label="Conversations" className="flex h-full min-h-0 w-full flex-col">
