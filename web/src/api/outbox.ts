@@ -2,6 +2,7 @@ import { create } from "zustand";
 import { storage } from "@/util/storage";
 import { uuid } from "@/util/uuid";
 import type { OutgoingMessage } from "./frames";
+import { onLeave } from "./session";
 
 /** A message that the server has not acknowledged yet. */
 export interface Waiting extends OutgoingMessage {
@@ -118,6 +119,11 @@ export const outbox = {
     return () => listeners.delete(listener);
   },
 };
+
+onLeave((userId) => {
+  store(stored().filter((entry) => entry.user_id !== userId));
+  useOutbox.setState({ waiting: [], refused: [], held: {} });
+});
 
 function take(clientMessageId: string): Waiting | undefined {
   const entry = useOutbox

@@ -38,11 +38,23 @@ function adopt(tokens: Omit<TokenResponse, "refresh_token">): void {
   useSession.setState({ status: "signed-in", user: tokens.user, expired: false });
 }
 
+type LeaveListener = (userId: number) => void;
+const leaveListeners = new Set<LeaveListener>();
+
+/**
+ * Called when a user signs out on purpose or deletes the account, here or in another tab: what the
+ * browser keeps of theirs goes. A session that merely ended may be taken up again, with all of it.
+ */
+export function onLeave(listener: LeaveListener): void {
+  leaveListeners.add(listener);
+}
+
 function forget(expired: boolean): void {
   token = null;
   // Several requests may learn of it one after the other.
   const before = useSession.getState();
   const hadSession = before.status === "signed-in" || before.expired;
+  if (!expired && before.user) for (const leave of leaveListeners) leave(before.user.id);
   useSession.setState({ status: "signed-out", user: null, expired: expired && hadSession });
 }
 

@@ -4,7 +4,6 @@ import type { User } from "@/api/types";
 import { ChevronIcon } from "@/ui/icons";
 import { Menu, type MenuEntry } from "@/ui/Menu";
 import { part } from "@/util/part";
-import { storage } from "@/util/storage";
 import { type Theme, useTheme } from "@/util/theme";
 
 const AccountDialog = part(() => import("./AccountDialog"));
@@ -54,16 +53,10 @@ export function AccountMenu({ user, onManageUsers }: { user: User; onManageUsers
             ],
           },
           { kind: "separator" },
-          { kind: "item", label: "Sign out", onSelect: () => void signOut(user.id) },
+          { kind: "item", label: "Sign out", onSelect: () => void authApi.logout() },
         ]}
       />
       <Suspense>{open && <AccountDialog user={user} onClose={() => setOpen(false)} />}</Suspense>
     </>
   );
-}
-
-/** Whoever signs out on purpose leaves nothing readable behind. */
-async function signOut(userId: number): Promise<void> {
-  storage.removeWhere((key) => key.startsWith(`rejoinder.draft.${userId}.`));
-  await authApi.logout();
 }

@@ -1,4 +1,5 @@
 import { create } from "zustand";
+import { onLeave } from "@/api/session";
 import { storage } from "@/util/storage";
 
 /** What stands in the input, by conversation; the empty name is the conversation not yet begun. */
@@ -23,6 +24,14 @@ function write(name: string, text: string): void {
   useDrafts.setState(({ texts }) => ({ texts: { ...texts, [name]: text } }));
   storage.set(name, text === "" ? null : text);
 }
+
+onLeave((userId) => {
+  const prefix = `${PREFIX}${userId}.`;
+  useDrafts.setState(({ texts }) => ({
+    texts: Object.fromEntries(Object.entries(texts).filter(([name]) => !name.startsWith(prefix))),
+  }));
+  storage.removeWhere((name) => name.startsWith(prefix));
+});
 
 /** Gives back a text that could not be sent; what has been typed since stays below it. */
 export function restoreDraft(userId: number, conversationId: string | null, text: string): void {
