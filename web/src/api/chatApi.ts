@@ -84,6 +84,14 @@ export const chatApi = {
       }),
     ),
 
+  chooseModel: (conversationId: string, model: string) =>
+    unwrap(
+      api.PATCH("/api/v1/chat/conversations/{conversation_id}", {
+        params: { path: { conversation_id: conversationId } },
+        body: { model },
+      }),
+    ),
+
   deleteConversation: (conversationId: string) =>
     unwrap(
       api.DELETE("/api/v1/chat/conversations/{conversation_id}", {

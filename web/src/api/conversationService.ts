@@ -157,6 +157,10 @@ export async function renameConversation(id: string, title: string): Promise<voi
   receiveConversation(await chatApi.renameConversation(id, title));
 }
 
+export async function chooseModel(id: string, model: string): Promise<void> {
+  receiveConversation(await chatApi.chooseModel(id, model));
+}
+
 export async function deleteConversation(id: string): Promise<void> {
   await chatApi.deleteConversation(id);
   forgetConversation(id);

@@ -44,6 +44,8 @@ export function startLive(userId: number): () => void {
     onReady(fresh) {
       // What was fetched before the feed began may have missed what happened in between.
       if (fresh) void queryClient.invalidateQueries({ predicate: isLiveQuery });
+      // A server that was away may be back with other models.
+      else void queryClient.invalidateQueries({ queryKey: keys.models });
       resend();
     },
   });

@@ -283,6 +283,22 @@ describe("a conversation", () => {
     expect(screen.getByRole("alert").textContent).toContain("20 messages wait.");
   });
 
+  it("learns of other models when the server was away", async () => {
+    server.use(
+      http.get(at("/models"), () =>
+        HttpResponse.json({
+          models: [{ id: "vllm/big", label: "Big", provider: "vllm", built_in: false, context_window: 9 }],
+          default: "vllm/big",
+        }),
+      ),
+    );
+    const before = FakeSocket.all.length;
+    act(() => FakeSocket.last.drop());
+    await waitFor(() => expect(FakeSocket.all.length).toBeGreaterThan(before), { timeout: 3_000 });
+    act(() => FakeSocket.last.ready());
+    await screen.findByRole("button", { name: "Model: Big" });
+  });
+
   it("says that it is reconnecting, and keeps the message waiting", async () => {
     act(() => FakeSocket.last.drop());
     await waitFor(() => expect(screen.getByRole("status").textContent).toContain("Reconnecting…"), {

@@ -17,6 +17,7 @@ export interface MenuProps {
   /** The button that opens it. */
   trigger: ReactElement<Record<string, unknown>>;
   entries: () => MenuEntry[];
+  onOpen?: () => void;
   align?: "start" | "end";
   side?: "top" | "bottom";
 }
@@ -34,7 +35,10 @@ export function Menu(props: MenuProps) {
     "aria-expanded": false,
     onPointerEnter: MenuPopup.prefetch,
     onFocus: MenuPopup.prefetch,
-    onClick: () => setUsed(true),
+    onClick: () => {
+      setUsed(true);
+      props.onOpen?.();
+    },
   });
   if (!used) return closed;
   return (

@@ -6,9 +6,9 @@ import type { MenuEntry, MenuProps } from "./Menu";
 const ITEM =
   "flex min-h-9 w-full select-none items-center gap-3 rounded-control px-2.5 py-1.5 text-sm outline-none data-highlighted:bg-hover touch:min-h-10";
 
-export default function MenuPopup({ trigger, entries, align = "start", side = "bottom" }: MenuProps) {
+export default function MenuPopup({ trigger, entries, onOpen, align = "start", side = "bottom" }: MenuProps) {
   return (
-    <Menu.Root defaultOpen>
+    <Menu.Root defaultOpen onOpenChange={(open) => open && onOpen?.()}>
       <Menu.Trigger render={trigger} />
       <Menu.Portal>
         <Menu.Positioner align={align} side={side} sideOffset={6} className="z-10 outline-none">

@@ -24,7 +24,7 @@ import { useDelayed } from "@/util/useDelayed";
 import { restoreDraft, useDraft } from "./drafts";
 import { EmptyState } from "./EmptyState";
 import { MessageInput, type MessageInputHandle } from "./MessageInput";
-import { ModelPicker } from "./ModelPicker";
+import { MissingModel, ModelPicker } from "./ModelPicker";
 import { useChatKeys } from "./useChatKeys";
 import { useModelChoice } from "./useModelChoice";
 import { useQueue } from "./useQueue";
@@ -77,6 +77,7 @@ export function ChatPage({
   onNewConversation: () => void;
 }) {
   const input = useRef<MessageInputHandle>(null);
+  const picker = useRef<HTMLButtonElement>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [note, setNote] = useState<string | null>(null);
   const [explaining, setExplaining] = useState(false);
@@ -103,7 +104,8 @@ export function ChatPage({
     ...permissionsQuery(conversationId ?? ""),
     enabled: conversationId !== null && conversation !== undefined,
   });
-  const { models, model, choose } = useModelChoice(conversationId, conversation?.model);
+  const choice = useModelChoice(conversationId, conversation);
+  const { models, model } = choice;
 
   useEffect(() => {
     if (conversationId) return watchConversation(conversationId);
@@ -174,7 +176,7 @@ export function ChatPage({
     setProblem(null);
     setNote(null);
     setDraft("");
-    sendMessage({ content, conversation_id: conversationId, model: model?.id ?? null, on_busy });
+    sendMessage({ content, conversation_id: conversationId, model: choice.id, on_busy });
   };
   const stop = () => {
     if (activeId && conversationId) void attempt(() => stopRun(activeId, conversationId));
@@ -205,7 +207,14 @@ export function ChatPage({
           {conversationId ? conversation ? title : "" : <span className="sr-only">New conversation</span>}
         </h1>
         {models && (
-          <ModelPicker models={models} value={model?.id ?? null} onChange={choose} onExplainModel={explain} />
+          <ModelPicker
+            models={models}
+            value={choice.id ?? model?.id ?? null}
+            onOpen={choice.refresh}
+            onChange={choice.choose}
+            onExplainModel={explain}
+            button={picker}
+          />
         )}
         {conversation && permissions && permissions.length > 0 && (
           <IconButton label="Tools allowed in this conversation" onClick={() => setPermitting(true)}>
@@ -243,7 +252,7 @@ export function ChatPage({
             approvals={approvals}
             run={run}
             active={activeId !== null}
-            modelLabel={model?.label ?? null}
+            modelLabel={model?.label ?? choice.id}
             queue={queue}
             onRetry={retry}
             onDecide={onDecide}
@@ -256,6 +265,9 @@ export function ChatPage({
       {!missing && (
         <div className="mx-auto w-full max-w-[46rem] shrink-0 px-4 pt-2 pb-[max(1rem,env(safe-area-inset-bottom))]">
           <div aria-live="polite">
+            {choice.missing && choice.id && (
+              <MissingModel id={choice.id} onChoose={() => picker.current?.click()} />
+            )}
             {note && <Dismissible tone="plain" text={note} onDismiss={() => setNote(null)} />}
           </div>
           {problem && <Dismissible tone="danger" text={problem} onDismiss={() => setProblem(null)} />}

@@ -1,25 +1,35 @@
+import type { Ref } from "react";
 import type { Models } from "@/api/types";
 import { ChevronIcon, SparkIcon } from "@/ui/icons";
 import { Menu } from "@/ui/Menu";
+import { Notice } from "@/ui/Notice";
 
 export function ModelPicker({
   models,
   value,
+  onOpen,
   onChange,
   onExplainModel,
+  button,
 }: {
   models: Models;
+  /** One that is not listed now is shown by its id. */
   value: string | null;
+  onOpen: () => void;
   onChange: (id: string) => void;
   onExplainModel: () => void;
+  button: Ref<HTMLButtonElement>;
 }) {
   const current = models.models.find(({ id }) => id === value);
   const label = current?.label ?? value ?? "No model";
+  const missing = value !== null && !current;
   return (
     <Menu
       align="end"
+      onOpen={onOpen}
       trigger={
         <button
+          ref={button}
           type="button"
           aria-label={`Model: ${label}`}
           title={label}
@@ -35,11 +45,14 @@ export function ModelPicker({
           label: "Model",
           value: value ?? "",
           onSelect: onChange,
-          options: models.models.map(({ id, label: name, provider, built_in }) => ({
-            value: id,
-            label: name,
-            detail: built_in ? "Built in, tiny, no key needed" : provider,
-          })),
+          options: [
+            ...(missing ? [{ value, label: value, detail: "Not available now" }] : []),
+            ...models.models.map(({ id, label: name, provider, built_in }) => ({
+              value: id,
+              label: name,
+              detail: built_in ? "Built in, tiny, no key needed" : provider,
+            })),
+          ],
         },
         { kind: "separator" },
         {
@@ -50,5 +63,19 @@ export function ModelPicker({
         },
       ]}
     />
+  );
+}
+
+/** The conversation's model is not listed now. Nothing else answers in its place unless the user says so. */
+export function MissingModel({ id, onChoose }: { id: string; onChoose: () => void }) {
+  return (
+    <Notice tone="warning" className="mb-2 flex flex-wrap items-start justify-between gap-x-3 gap-y-1">
+      <span className="min-w-48 flex-1">
+        The model “{id}” is not available now. This conversation keeps it, and your messages still go to it.
+      </span>
+      <button type="button" className="font-medium underline touch:min-h-10" onClick={onChoose}>
+        Choose another model
+      </button>
+    </Notice>
   );
 }

@@ -1,32 +1,60 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { chatApi } from "@/api/chatApi";
+import { chooseModel } from "@/api/conversationService";
 import { keys } from "@/api/queryClient";
-import type { Model, Models } from "@/api/types";
+import type { Conversation, Model, Models } from "@/api/types";
 import { storage } from "@/util/storage";
 
 const KEY = "rejoinder.model";
 
 interface ModelChoice {
   models: Models | undefined;
-  /** The model that the next message goes to; null: let the server choose. */
+  /** The id that the next message goes to; null: what the server chooses for the conversation. */
+  id: string | null;
+  /** What is known of the model that answers; nothing while the server does not list it. */
   model: Model | undefined;
+  /** The conversation's model is not listed now. It stays the conversation's model. */
+  missing: boolean;
   choose: (id: string) => void;
+  /** Asks again what there is to choose from. */
+  refresh: () => void;
 }
 
-/** The model of a conversation: picked here, else the one it used, else the last one picked, else the default. */
-export function useModelChoice(conversationId: string | null, used: string | null | undefined): ModelChoice {
-  const { data: models } = useQuery({ queryKey: keys.models, queryFn: chatApi.models });
+/**
+ * The model of a conversation: picked here, else its own, whether or not it is listed now; else the
+ * default. A conversation that is not begun yet has the last one picked, where that is listed.
+ */
+export function useModelChoice(
+  conversationId: string | null,
+  conversation: Pick<Conversation, "model"> | undefined,
+): ModelChoice {
+  const { data: models, refetch } = useQuery({
+    queryKey: keys.models,
+    queryFn: chatApi.models,
+    // Endpoints come and go, and nobody says so.
+    refetchOnWindowFocus: "always",
+  });
   const [picked, setPicked] = useState<Record<string, string>>({});
-  const remembered = storage.get(KEY);
-  const wanted = [picked[conversationId ?? ""], used, conversationId ? null : remembered, models?.default];
   const known = (id: string | null | undefined) => models?.models.find((model) => model.id === id);
+  const own = picked[conversationId ?? ""] ?? conversation?.model;
+  const start = known(storage.get(KEY))?.id ?? models?.default;
+  const id = own ?? (conversationId === null ? start : null) ?? null;
   return {
     models,
-    model: wanted.map(known).find(Boolean),
-    choose(id) {
-      storage.set(KEY, id);
-      setPicked({ ...picked, [conversationId ?? ""]: id });
+    id,
+    model: known(id ?? models?.default),
+    missing: models !== undefined && own != null && !known(own),
+    choose(next) {
+      storage.set(KEY, next);
+      setPicked((all) => ({ ...all, [conversationId ?? ""]: next }));
+      if (conversationId === null) return;
+      // The conversation keeps it, here and on other devices. Where that fails, the messages say it.
+      void chooseModel(conversationId, next).then(
+        () => setPicked(({ [conversationId]: _, ...others }) => others),
+        () => undefined,
+      );
     },
+    refresh: () => void refetch(),
   };
 }
