@@ -101,4 +101,7 @@ test("SIGKILL mid-answer: after the restart it completes, nothing lost or double
   ]);
   await chat.reload();
   await expectAnswer(chat, scriptedText(40));
+  // This model can't go on in the middle of a sentence: what it had said before is kept as well.
+  await chat.getByText("Earlier version").click();
+  await expect(chat.getByRole("region", { name: "Version 1" })).toContainText(scriptedText(12));
 });

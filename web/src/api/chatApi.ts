@@ -76,6 +76,13 @@ export const chatApi = {
     return { ...accepted, ai_message: accepted.ai_message as Message };
   },
 
+  async revisions(conversationId: string, messageId: number) {
+    const call = api.GET("/api/v1/chat/conversations/{conversation_id}/messages/{message_id}/revisions", {
+      params: { path: { conversation_id: conversationId, message_id: messageId } },
+    });
+    return (await unwrap(call)).revisions;
+  },
+
   renameConversation: (conversationId: string, title: string) =>
     unwrap(
       api.PATCH("/api/v1/chat/conversations/{conversation_id}", {

@@ -22,6 +22,8 @@ export const keys = {
   conversations: ["conversations"] as const,
   conversation: (id: string) => ["conversation", id] as const,
   messages: (id: string) => ["messages", id] as const,
+  /** The texts before this revision of a message. */
+  revisions: (id: string, message: number, revision: number) => ["revisions", id, message, revision] as const,
   approvals: ["approvals"] as const,
   call: (id: string) => ["call", id] as const,
   permissions: (id: string) => ["permissions", id] as const,

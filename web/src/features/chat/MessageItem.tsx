@@ -6,6 +6,7 @@ import { Button, IconButton } from "@/ui/Button";
 import { CopyButton } from "@/ui/CopyButton";
 import { AlertIcon, ChevronIcon, RetryIcon } from "@/ui/icons";
 import { exactTime, shortTime } from "@/util/time";
+import { EarlierVersions } from "./EarlierVersions";
 import { Markdown } from "./Markdown";
 
 interface Actions {
@@ -60,10 +61,7 @@ export function WaitingMessage({ entry, late }: { entry: Waiting; late: boolean 
   const held = useOutbox((outbox) => outbox.held[entry.client_message_id]);
   const words = held ? `Waiting to be sent: ${HELD[held.code] ?? HELD.other}` : "Waiting to be sent";
   return (
-    <Bubble
-      text={entry.content}
-      footer={(late || held) && <span className="animate-appear">{words}</span>}
-    />
+    <Bubble text={entry.content} footer={(late || held) && <span className="animate-appear">{words}</span>} />
   );
 }
 
@@ -100,6 +98,7 @@ function Answer({
       </h2>
       {reasoning && <Reasoning text={reasoning} />}
       {text && <Markdown text={text} growing={growing} />}
+      {message.revision > 1 && <EarlierVersions message={message} />}
       <Outcome message={message} hasText={text !== ""} onRetry={onRetry} canRetry={endsTurn} />
       {!growing && (endsTurn || data?.resumed) && (
         <div className="mt-1.5 flex min-h-8 flex-wrap items-center gap-x-3 text-muted text-sm">
