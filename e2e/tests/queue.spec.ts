@@ -125,6 +125,10 @@ test("Stop goes on with what waits; Escape leaves only the field", async ({ chat
   await send(chat, "Long [[script: tokens=30 gate=hold@5]]");
   await model.reached("hold");
   await queue(chat, "Next [[script: tokens=2]]");
+  // The last message, by the key for it.
+  await message(chat).press("ArrowUp");
+  await expect(chat.getByRole("textbox", { name: "Queued text" })).toHaveValue("Next [[script: tokens=2]]");
+  await chat.keyboard.press("Escape");
   await queued(chat).getByRole("button", { name: "Edit queued message" }).click();
   await chat.keyboard.press("Escape");
   await expect(chat.getByRole("button", { name: "Edit queued message" })).toBeFocused();

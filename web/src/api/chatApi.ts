@@ -26,6 +26,9 @@ export const chatApi = {
       }),
     ),
 
+  findConversations: (words: string, signal: AbortSignal) =>
+    unwrap(api.GET("/api/v1/chat/conversations", { params: { query: { q: words, per_page: 8 } }, signal })),
+
   getConversation: (conversationId: string) =>
     unwrap(
       api.GET("/api/v1/chat/conversations/{conversation_id}", {

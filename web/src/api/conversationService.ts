@@ -1,7 +1,13 @@
-import { infiniteQueryOptions, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from "@tanstack/react-query";
 import { isActiveState } from "./activityStore";
 import { chatApi } from "./chatApi";
-import { type Pages, placeInList, withoutConversation } from "./conversationList";
+import { flatten, type Pages, placeInList, withoutConversation } from "./conversationList";
 import { type Branch, dropQueued, mergeLatest, placeMessage, toBranch } from "./messageList";
 import { keys, queryClient } from "./queryClient";
 import { applyMessage } from "./streamStore";
@@ -38,6 +44,33 @@ function noteListChange(): void {
 }
 
 export const useConversations = () => useInfiniteQuery(conversationsQuery);
+
+/** Typing that pauses for so long, in ms, is asked for. */
+const TYPED = 150;
+
+/** Conversations whose names have these words: at once those of the list here, then the server's. */
+export function useFoundConversations(words: string): Conversation[] {
+  const loaded = flatten(useConversations().data);
+  const { data } = useQuery({
+    queryKey: keys.found(words),
+    async queryFn({ signal }) {
+      await new Promise((resolve) => setTimeout(resolve, TYPED));
+      signal.throwIfAborted();
+      return chatApi.findConversations(words, signal);
+    },
+    enabled: words !== "",
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+  });
+  if (words === "") return loaded;
+  const named = (each: Conversation) => conversationTitle(each).toLowerCase().includes(words.toLowerCase());
+  const here = loaded.filter(named);
+  const known = new Set(here.map(({ conversation_id }) => conversation_id));
+  return [
+    ...here,
+    ...(data?.conversations ?? []).filter(({ conversation_id }) => !known.has(conversation_id)),
+  ];
+}
 
 export const conversationQuery = (id: string) =>
   queryOptions({ queryKey: keys.conversation(id), queryFn: () => chatApi.getConversation(id) });

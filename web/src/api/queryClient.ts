@@ -20,6 +20,7 @@ export const keys = {
   meta: ["meta"] as const,
   models: ["models"] as const,
   conversations: ["conversations"] as const,
+  found: (words: string) => ["found", words] as const,
   conversation: (id: string) => ["conversation", id] as const,
   messages: (id: string) => ["messages", id] as const,
   /** The texts before this revision of a message. */

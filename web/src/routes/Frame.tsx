@@ -5,9 +5,11 @@ import type { User } from "@/api/types";
 import { AccountMenu } from "@/features/account/AccountMenu";
 import { ChatPage } from "@/features/chat/ChatPage";
 import { ConversationSidebar } from "@/features/chat/ConversationSidebar";
+import { usePaletteKeys } from "@/features/palette/usePaletteKeys";
 import { IconButton } from "@/ui/Button";
 import { ComposeIcon, ListIcon, SidebarIcon } from "@/ui/icons";
 import { Logo } from "@/ui/Logo";
+import { COMMAND_KEY } from "@/util/keys";
 import { part } from "@/util/part";
 import { storage } from "@/util/storage";
 import { useMediaQuery } from "@/util/useMediaQuery";
@@ -15,6 +17,8 @@ import { Banner } from "./Banner";
 
 const Sheet = part(() => import("@/ui/Sheet"));
 const UsersDialog = part(() => import("@/features/admin/UsersDialog"));
+const CommandPalette = part(() => import("@/features/palette/CommandPalette"));
+const ShortcutsDialog = part(() => import("@/features/palette/ShortcutsDialog"));
 const TodoPanel = part(() => import("@/features/todos/TodoPanel"));
 
 const SIDEBAR = "rejoinder.sidebar";
@@ -28,6 +32,14 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
   const [sheet, setSheet] = useState(false);
   const [todos, setTodos] = useState(false);
   const [users, setUsers] = useState(false);
+  const [over, setOver] = useState<"palette" | "shortcuts" | null>(null);
+  const closeOver = () => setOver(null);
+  usePaletteKeys({
+    open: over === "palette",
+    onPalette: () => setOver("palette"),
+    onShortcuts: () => setOver("shortcuts"),
+    onClose: closeOver,
+  });
 
   useEffect(() => startLive(user.id), [user.id]);
 
@@ -117,6 +129,20 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
             {todoPanel}
           </Sheet>
         )}
+        {over === "palette" && (
+          <CommandPalette
+            onClose={closeOver}
+            onOpenConversation={openConversation}
+            commands={[
+              { label: "New conversation", keys: [COMMAND_KEY, "Shift", "O"], run: newConversation },
+              { label: todos ? "Hide todos" : "Show todos", run: () => setTodos(!todos) },
+              { label: shown ? "Hide sidebar" : "Show sidebar", run: toggleSidebar },
+              ...(user.role === "admin" ? [{ label: "Manage users", run: () => setUsers(true) }] : []),
+              { label: "Keyboard shortcuts", keys: ["?"], run: () => setOver("shortcuts") },
+            ]}
+          />
+        )}
+        {over === "shortcuts" && <ShortcutsDialog onClose={closeOver} />}
         {users && <UsersDialog user={user} onClose={() => setUsers(false)} />}
       </Suspense>
     </div>

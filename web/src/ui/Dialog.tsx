@@ -1,5 +1,5 @@
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
-import type { ReactNode } from "react";
+import type { ReactNode, RefObject } from "react";
 import { IconButton } from "./Button";
 import { cx } from "./cx";
 import { BACKDROP, POPUP } from "./dialogStyles";
@@ -9,18 +9,21 @@ export function Dialog({
   onClose,
   title,
   wide = false,
+  initialFocus,
   children,
 }: {
   onClose: () => void;
   title: string;
   wide?: boolean;
+  /** Has the focus at first, in place of the button that closes. */
+  initialFocus?: RefObject<HTMLElement | null>;
   children: ReactNode;
 }) {
   return (
     <BaseDialog.Root open onOpenChange={(next) => !next && onClose()}>
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className={BACKDROP} />
-        <BaseDialog.Popup className={cx(POPUP, wide ? "max-w-2xl" : "max-w-md")}>
+        <BaseDialog.Popup initialFocus={initialFocus} className={cx(POPUP, wide ? "max-w-2xl" : "max-w-md")}>
           <div className="flex items-center justify-between gap-4 py-3 ps-6 pe-3">
             <BaseDialog.Title className="font-semibold text-lg">{title}</BaseDialog.Title>
             <BaseDialog.Close render={<IconButton label="Close" />}>

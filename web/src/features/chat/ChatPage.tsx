@@ -185,6 +185,13 @@ export function ChatPage({
     (message: Message) => void attempt(() => regenerate(message.conversation_id, message.id)),
     [attempt],
   );
+  /** One that waits is changed where it stands; one that was answered is written anew, and stays. */
+  const recall = () => {
+    const last = branch.queued.at(-1);
+    const said = branch.messages.findLast(({ role }) => role === "user");
+    if (last) queue.onEdit({ message: last, text: last.content });
+    else if (said) setDraft(said.content);
+  };
   const explain = useCallback(() => setExplaining(true), []);
   useChatKeys({
     onFocusInput: () => input.current?.focus(),
@@ -277,6 +284,7 @@ export function ChatPage({
             onSend={(content) => send(content)}
             onInterrupt={(content) => send(content, "interrupt")}
             onStop={stop}
+            onRecall={recall}
             busy={activeId !== null}
             blocked={waiting.length > 0}
             handle={input}

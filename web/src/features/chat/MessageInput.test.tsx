@@ -8,6 +8,7 @@ import { MessageInput } from "./MessageInput";
 let sent: string[];
 let interrupted: string[];
 let stops: number;
+let recalls: number;
 
 function Harness({ busy = false, blocked = false, start = "" }) {
   const [value, setValue] = useState(start);
@@ -26,6 +27,9 @@ function Harness({ busy = false, blocked = false, start = "" }) {
       onStop={() => {
         stops += 1;
       }}
+      onRecall={() => {
+        recalls += 1;
+      }}
       busy={busy}
       blocked={blocked}
     />
@@ -38,6 +42,7 @@ beforeEach(() => {
   sent = [];
   interrupted = [];
   stops = 0;
+  recalls = 0;
 });
 
 describe("Enter", () => {
@@ -82,6 +87,14 @@ describe("Enter", () => {
     await userEvent.type(field(), "plain{Control>}{enter}{/Control}");
     expect(sent).toEqual(["plain"]);
   });
+});
+
+it("↑ wants the last message back, where there is nothing else for it to do", async () => {
+  render(<Harness />);
+  await userEvent.type(field(), "{ArrowUp}");
+  expect(recalls).toBe(1);
+  await userEvent.type(field(), "{Shift>}{ArrowUp}{/Shift}a{ArrowUp}");
+  expect(recalls).toBe(1);
 });
 
 describe("the button", () => {

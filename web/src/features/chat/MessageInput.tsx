@@ -23,6 +23,7 @@ export function MessageInput({
   onSend,
   onInterrupt,
   onStop,
+  onRecall,
   busy,
   blocked,
   handle,
@@ -33,6 +34,8 @@ export function MessageInput({
   /** Sends in place of the answer that is being written. */
   onInterrupt: (text: string) => void;
   onStop: () => void;
+  /** ↑ in the empty field: the last message is wanted again. */
+  onRecall?: () => void;
   /** An answer is being written. */
   busy: boolean;
   /** The message before is still on its way. */
@@ -62,6 +65,11 @@ export function MessageInput({
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
+    const plain = !(event.shiftKey || event.ctrlKey || event.metaKey || event.altKey);
+    if (event.key === "ArrowUp" && plain && value === "" && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      onRecall?.();
+    }
     if (event.key !== "Enter" || event.shiftKey) return;
     // 229: Safari ends a composition before its Enter arrives.
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;

@@ -3,6 +3,8 @@ import { cx } from "@/ui/cx";
 import { useDelayed } from "@/util/useDelayed";
 import { doing } from "./toolWords";
 
+const QUEUED_AFTER = 400;
+
 /** What the assistant is doing while there is nothing to read yet. */
 export function StatusRow({
   run,
@@ -23,13 +25,16 @@ export function StatusRow({
   const waits = asks || run?.state === "awaiting_approval";
   const state = waits ? "approval" : (phase?.state ?? run?.state ?? "thinking");
   const late = useDelayed(!writing, 3_000);
+  // Most runs begin at once: the words for waiting would only flash.
+  const waitsLong = useDelayed(state === "queued", QUEUED_AFTER);
+  const silent = state === "queued" && !waitsLong;
   return (
     <div className="flex h-8 items-center gap-2.5 text-muted" data-state={writing ? "writing" : state}>
       <span
         aria-hidden="true"
         className={cx("size-2 rounded-full", waits ? "bg-warning" : "animate-quiet bg-accent")}
       />
-      {(waits || !writing) && (
+      {(waits || !writing) && !silent && (
         <span>
           {label(state, phase?.detail)}
           {late && <span className="animate-appear text-sm"> {detail(state, phase?.detail, subject)}</span>}
@@ -41,12 +46,13 @@ export function StatusRow({
 
 function label(state: string, what: string | null | undefined): string {
   if (state === "approval") return "Waiting for your approval";
+  if (state === "queued") return "Waiting for its turn…";
   if (state === "tool") return what ? `${doing(what)}…` : "Using a tool…";
   return "AI is thinking…";
 }
 
 function detail(state: string, what: string | null | undefined, subject: string | null): string {
-  if (state === "queued") return "Waiting for its turn";
+  if (state === "queued") return "Other answers are being written";
   if (state === "approval" || state === "tool") return "";
   return what ?? (subject ? `Reading the conversation with ${subject}` : "Reading the conversation");
 }

@@ -1,4 +1,5 @@
 import { useEffect, useEffectEvent } from "react";
+import { isCovered, isEditable } from "@/util/keys";
 
 /** The keys that work anywhere on the chat page. */
 export function useChatKeys({
@@ -11,9 +12,7 @@ export function useChatKeys({
   onNewConversation: () => void;
 }): void {
   const onKey = useEffectEvent((event: KeyboardEvent) => {
-    // A dialog or menu in front has its own keys.
-    if (event.defaultPrevented || event.isComposing) return;
-    if (document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"]')) return;
+    if (event.defaultPrevented || event.isComposing || isCovered()) return;
     if (event.key === "Escape" && onStop) {
       onStop();
     } else if (event.key.toLowerCase() === "o" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
@@ -29,7 +28,3 @@ export function useChatKeys({
     return () => removeEventListener("keydown", onKey);
   }, []);
 }
-
-const isEditable = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement &&
-  (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
