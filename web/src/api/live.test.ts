@@ -481,9 +481,12 @@ it("ignores frames it does not know", () => {
   expect(useActivity.getState().connection).toBe("open");
 });
 
-it("notices that the server was upgraded", () => {
-  FakeSocket.last.receive({ type: "connection", data: { status: "ready", version: "1" } });
+it("notices another build of the server, though its release has the same number", () => {
+  const sees = (version: string) =>
+    FakeSocket.last.receive({ type: "connection", data: { status: "ready", version } });
+  sees("0.1.0+3f2a91");
+  sees("0.1.0+3f2a91");
   expect(useVersion.getState().upgraded).toBe(false);
-  FakeSocket.last.receive({ type: "connection", data: { status: "ready", version: "2" } });
+  sees("0.1.0+9c01d7");
   expect(useVersion.getState().upgraded).toBe(true);
 });
