@@ -73,6 +73,40 @@ test("a conversation has a URL, and Back works", async ({ chat }) => {
   await expectAnswer(chat, scriptedText(4));
 });
 
+test("Back and Forward go between conversations inside the page", async ({ chat }) => {
+  await send(chat, "One [[script: tokens=3]]");
+  await expectAnswer(chat, scriptedText(3));
+  const first = chat.url();
+  await chat.getByRole("button", { name: "New conversation" }).click();
+  await expect(questions(chat)).toHaveCount(0);
+  await send(chat, "Two [[script: tokens=4]]");
+  await expectAnswer(chat, scriptedText(4));
+  const second = chat.url();
+  // A page that is loaded again knows nothing of this.
+  await chat.evaluate("window.stillTheSamePage = true");
+
+  const links = chat.getByRole("navigation", { name: "Conversations" }).getByRole("link");
+  await expect(links).toHaveCount(2);
+  await links.last().click();
+  await expect(chat).toHaveURL(first);
+  await expectAnswer(chat, scriptedText(3));
+  for (const [step, url, tokens] of [
+    ["goBack", second, 4],
+    ["goBack", new URL("/", first).href, 0],
+    ["goBack", first, 3],
+    ["goForward", new URL("/", first).href, 0],
+    ["goForward", second, 4],
+    ["goForward", first, 3],
+  ] as const) {
+    await chat[step]();
+    await expect(chat).toHaveURL(url);
+    if (tokens) await expectAnswer(chat, scriptedText(tokens));
+    else await expect(questions(chat)).toHaveCount(0);
+  }
+  await expect(links.last()).toHaveAttribute("aria-current", "page");
+  expect(await chat.evaluate("window.stillTheSamePage")).toBe(true);
+});
+
 test("a failing model leaves its words and offers Retry", async ({ chat }) => {
   await send(chat, "Break [[script: tokens=9 fault=error@4 times=1]]");
   await expectAnswer(chat, scriptedText(4));
