@@ -110,7 +110,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "setup_code",
-        "The setup code is missing or wrong. The server printed it when it started.",
+        "The setup code is missing, wrong or used. The server prints one at the start, and when the last account is deleted.",
     ),
     (
         "tool_unavailable",

@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use agent::AgentHandle;
-use domain::{Bus, Clock, Ids, Store, Timestamp};
+use domain::{Bus, Clock, Ids, Store, StoreResult, Timestamp};
 use secrecy::{SecretBox, SecretString};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::NewSetupCode;
+use crate::auth::first::FirstAccount;
 use crate::auth::jwt::AccessTokens;
 use crate::auth::refresh::RefreshTokens;
 use crate::auth::tickets::Tickets;
@@ -33,8 +34,8 @@ pub struct ServerConfig {
     /// the listening port are.
     pub public_url: Option<String>,
     pub registration: Registration,
-    /// Asked of whoever makes the first account.
-    pub setup_code: Option<SecretString>,
+    /// Makes what is asked of whoever makes the first account; `None`: nothing is.
+    pub new_setup_code: Option<NewSetupCode>,
     /// At least 32 bytes. Signs access tokens; refresh tokens use a key derived from it.
     pub jwt_key: SecretBox<[u8]>,
     /// How long a plain send waits for its run.
@@ -70,8 +71,7 @@ pub struct Inner {
     pub(crate) tickets: Tickets,
     pub(crate) limiters: Limiters,
     pub(crate) sockets: SocketCounts,
-    /// An account exists; never goes back while the process lives, except by deleting the last one.
-    pub(crate) has_users: AtomicBool,
+    pub(crate) first_account: FirstAccount,
 }
 
 impl std::ops::Deref for AppState {
@@ -95,6 +95,7 @@ impl AppState {
         let access = AccessTokens::new(&config.jwt_key);
         let refresh = RefreshTokens::new(&config.jwt_key);
         let limiters = Limiters::new(config.send_rate_per_minute);
+        let first_account = FirstAccount::new(config.new_setup_code.clone());
         Self(Arc::new(Inner {
             config,
             store,
@@ -107,8 +108,17 @@ impl AppState {
             tickets: Tickets::default(),
             limiters,
             sockets: SocketCounts::default(),
-            has_users: AtomicBool::new(false),
+            first_account,
         }))
+    }
+
+    /// Shows the operator the setup code where the first account is still to be made and needs one.
+    pub async fn show_setup_code(&self) -> StoreResult<()> {
+        let mut alone = self.first_account.alone().await;
+        if !self.first_account.exists(&*self.store).await? {
+            alone.show_code();
+        }
+        Ok(())
     }
 
     #[must_use]

@@ -116,7 +116,7 @@ impl TestApp {
             listen,
             public_url: options.public_url.clone(),
             registration: options.registration,
-            setup_code: None,
+            new_setup_code: None,
             jwt_key: SecretBox::new(Box::from([7u8; 32].as_slice())),
             send_wait: options.send_wait,
             send_rate_per_minute: options.send_rate_per_minute,

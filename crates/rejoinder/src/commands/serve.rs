@@ -1,14 +1,16 @@
 //! `rejoinder serve`.
 
+use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::store::{Maintenance, UserStore};
+use domain::store::Maintenance;
 use domain::{Bus, Signal, Store};
 use secrecy::SecretString;
+use server::auth::NewSetupCode;
 use server::{AppState, ServerConfig};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DataFlags, Registration, ServeFlags};
-use crate::wiring::{self, Base};
+use crate::wiring;
 use crate::{keys, lifecycle, parameters, telemetry};
 
 pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
@@ -50,7 +52,6 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let (handle, scheduler) = wiring::agent(&base, Arc::clone(&models.catalog), &config)?;
 
     let (tracker, drain) = (TaskTracker::new(), CancellationToken::new());
-    let setup_code = setup_code(&config, &base).await?;
     let server_config = ServerConfig {
         listen,
         public_url: config.public_url.clone(),
@@ -58,7 +59,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
             Registration::Open => server::Registration::Open,
             Registration::Closed => server::Registration::Closed,
         },
-        setup_code: setup_code.clone().map(SecretString::from),
+        new_setup_code: new_setup_code(config.listen),
         jwt_key,
         send_wait: config.send_wait,
         send_rate_per_minute: config.send_rate_per_minute,
@@ -112,9 +113,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let runs = tracker.spawn(scheduler.run(drain.clone(), config.drain));
 
     println!("listening on http://{listen}");
-    if let Some(code) = &setup_code {
-        println!("setup code for the first account: {code}");
-    }
+    state.show_setup_code().await?;
     if warn_of_plain_http(&config, listen) {
         tracing::warn!(
             "the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours"
@@ -191,13 +190,20 @@ async fn announce_drain(drain: CancellationToken, bus: Arc<dyn Bus>) {
 }
 
 /// Beyond loopback the first account is whoever comes first, so it needs a word from the console.
-async fn setup_code(config: &Config, base: &Base) -> Result<Option<String>> {
-    if config.listen.ip().is_loopback() || base.store.has_users().await? {
-        return Ok(None);
+fn new_setup_code(listen: SocketAddr) -> Option<NewSetupCode> {
+    if listen.ip().is_loopback() {
+        return None;
     }
-    let mut bytes = [0u8; 10];
-    parameters::fill(&mut bytes);
-    Ok(Some(hex::encode(bytes)))
+    Some(Arc::new(|| {
+        let mut bytes = [0u8; 10];
+        parameters::fill(&mut bytes);
+        let code = hex::encode(bytes);
+        // Nobody may be reading any more; the server goes on.
+        if let Err(error) = writeln!(stdout(), "setup code for the first account: {code}") {
+            tracing::warn!(%error, "the setup code could not be printed; the next start prints another");
+        }
+        SecretString::from(code)
+    }))
 }
 
 fn warn_of_plain_http(config: &Config, listen: SocketAddr) -> bool {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Operator;
+use crate::support::{Lines, Operator, Server};
 
 #[test]
 fn the_first_line_names_the_address_and_the_data_is_private() {
@@ -40,45 +40,54 @@ fn accounts_and_logins_survive_a_kill_and_the_lock_goes_with_the_process() {
 }
 
 #[test]
-fn beyond_loopback_the_first_account_needs_the_code_that_the_start_prints() {
+fn beyond_loopback_the_first_account_needs_the_code_that_was_printed_last() {
     let operator = Operator::new();
-    let public = [
+    let (server, mut lines) = beyond_loopback(&operator);
+    let code = code(&mut lines);
+    assert_eq!(register(&server, None), 403);
+    assert_eq!(register(&server, Some("0000")), 403);
+    assert_eq!(register(&server, Some(&code)), 201);
+    server.kill();
+
+    // Accounts exist: nothing is printed. When the last one goes, a new code is.
+    let (server, mut lines) = beyond_loopback(&operator);
+    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
+    let login: Value = server
+        .post("/api/v1/auth/login", &credentials)
+        .json()
+        .unwrap();
+    let deleted = crate::support::client()
+        .delete(format!("{}/api/v1/auth/me", server.url))
+        .bearer_auth(login["access_token"].as_str().unwrap())
+        .json(&json!({"password": "correct horse"}))
+        .send()
+        .unwrap();
+    assert_eq!(deleted.status(), 204);
+    assert_eq!(register(&server, None), 403);
+    assert_eq!(register(&server, Some(&code)), 403);
+    let newer = crate::running::code(&mut lines);
+    assert_eq!(register(&server, Some(&newer)), 201);
+}
+
+fn beyond_loopback(operator: &Operator) -> (Server, Lines) {
+    operator.serve_and_listen(&[
         "serve",
         "--listen",
         "0.0.0.0:0",
         "--public-url",
         "http://chat.example.org",
-    ];
-    let mut child = operator
-        .command(&public)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    let mut line = || lines.next().unwrap().unwrap();
-    let first = line();
-    let second = line();
-    let port = first.rsplit(':').next().unwrap().to_owned();
-    let code = second.rsplit(' ').next().unwrap().to_owned();
-    assert!(first.starts_with("listening on "), "{first}");
-    let register = |code: Option<&str>| {
-        let body = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A",
-            "setup_code": code});
-        reqwest::blocking::Client::builder()
-            .no_proxy()
-            .build()
-            .unwrap()
-            .post(format!("http://127.0.0.1:{port}/api/v1/auth/register"))
-            .json(&body)
-            .send()
-            .unwrap()
-            .status()
-            .as_u16()
-    };
-    assert_ne!(register(None), 201);
-    assert_ne!(register(Some("0000")), 201);
-    assert_eq!(register(Some(&code)), 201);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    ])
+}
+
+fn code(lines: &mut Lines) -> String {
+    let line = lines.next().unwrap().unwrap();
+    let code = line.strip_prefix("setup code for the first account: ");
+    code.unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+fn register(server: &Server, code: Option<&str>) -> u16 {
+    let body = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A",
+        "setup_code": code});
+    let answer = server.post("/api/v1/auth/register", &body);
+    answer.status().as_u16()
 }

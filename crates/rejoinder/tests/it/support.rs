@@ -2,13 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
 pub struct Operator {
     home: TempDir,
 }
+
+pub type Lines = std::io::Lines<BufReader<ChildStdout>>;
 
 /// A server that is killed when the test ends.
 pub struct Server {
@@ -70,16 +72,23 @@ impl Operator {
     pub fn serve(&self, arguments: &[&str]) -> Server {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
+        self.serve_and_listen(&all).0
+    }
+
+    /// The same, with what it prints after its first line.
+    pub fn serve_and_listen(&self, arguments: &[&str]) -> (Server, Lines) {
         let mut child = self
-            .command(&all)
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
-        let url = first.strip_prefix("listening on ").unwrap().to_owned();
-        Server { child, url }
+        let url = first.strip_prefix("listening on ").unwrap();
+        // Any address is also this machine's own.
+        let url = url.replace("0.0.0.0", "127.0.0.1");
+        (Server { child, url }, lines)
     }
 }
 
@@ -124,7 +133,7 @@ impl Drop for Server {
     }
 }
 
-fn client() -> reqwest::blocking::Client {
+pub fn client() -> reqwest::blocking::Client {
     reqwest::blocking::Client::builder()
         .no_proxy()
         .build()

@@ -2,6 +2,7 @@
 
 pub(crate) mod cookie;
 pub(crate) mod extractor;
+pub(crate) mod first;
 pub(crate) mod issue;
 pub mod jwt;
 pub mod password;
@@ -9,6 +10,7 @@ pub mod refresh;
 pub(crate) mod tickets;
 
 pub(crate) use extractor::{Account, Admin, OwnPage, require_own_page};
+pub use first::NewSetupCode;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

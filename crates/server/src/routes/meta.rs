@@ -1,7 +1,5 @@
 //! `GET /api/v1/meta`
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 
@@ -15,23 +13,13 @@ use crate::wire::meta::MetaResponse;
     responses((status = 200, body = MetaResponse, description = "About this server"))
 )]
 pub(super) async fn read(State(state): State<AppState>) -> Result<Json<MetaResponse>, Problem> {
-    let first_start = !has_users(&state).await?;
+    let first_start = !state.first_account.exists(&*state.store).await?;
     Ok(Json(MetaResponse {
         name: "Rejoinder",
         version: state.config.version,
         first_start,
         registration: state.config.registration.into(),
-        setup_code_required: first_start && state.config.setup_code.is_some(),
+        setup_code_required: first_start && state.first_account.needs_code(),
         password_reset_command: "rejoinder user passwd EMAIL",
     }))
-}
-
-/// Whether there is an account. Once there is one the store isn't asked again, until one is deleted.
-pub(super) async fn has_users(state: &AppState) -> Result<bool, Problem> {
-    if state.has_users.load(Ordering::Relaxed) {
-        return Ok(true);
-    }
-    let any = state.store.has_users().await?;
-    state.has_users.store(any, Ordering::Relaxed);
-    Ok(any)
 }

@@ -1,14 +1,16 @@
 //! What several tests need.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use agent::AgentHandle;
 use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo, Toolbox};
 use domain::Ids;
 use reqwest::Method;
-use secrecy::SecretBox;
+use secrecy::{SecretBox, SecretString};
 use serde_json::{Value, json};
+use server::auth::NewSetupCode;
 use server::{AppState, Registration, ServerConfig};
 use testkit::client::Answer;
 use testkit::time::{RandomIds, WallClock};
@@ -53,7 +55,7 @@ pub async fn second(app: &TestApp, change: impl FnOnce(&mut ServerConfig)) -> Se
         listen,
         public_url: None,
         registration: Registration::Closed,
-        setup_code: None,
+        new_setup_code: None,
         jwt_key: SecretBox::new(Box::from([7u8; 32].as_slice())),
         send_wait: Duration::from_secs(5),
         send_rate_per_minute: 1_000,
@@ -85,6 +87,15 @@ pub async fn second(app: &TestApp, change: impl FnOnce(&mut ServerConfig)) -> Se
         client: Client::new(&format!("http://{listen}")),
         drain,
     }
+}
+
+/// `code-1`, `code-2` and so on, in the order in which they are shown.
+pub fn numbered_codes() -> NewSetupCode {
+    let made = AtomicU32::new(0);
+    Arc::new(move || {
+        let number = made.fetch_add(1, Ordering::SeqCst) + 1;
+        SecretString::from(format!("code-{number}"))
+    })
 }
 
 /// A request with headers of the test's choice. `path` is whole.

@@ -1,7 +1,5 @@
 //! `GET, PATCH, DELETE /api/v1/auth/me`
 
-use std::sync::atomic::Ordering;
-
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::Response;
@@ -74,8 +72,9 @@ pub(super) async fn delete(
     // A task of its own: what must follow the deletion follows, whoever leaves.
     let task = state.clone();
     let deleted = state.config.tracker.spawn(async move {
+        let mut alone = task.first_account.alone().await;
         task.store.delete_user(user_id).await?;
-        task.has_users.store(false, Ordering::Relaxed);
+        alone.deleted(&*task.store).await;
         task.bus.signal(Signal::AccountDeleted { user_id });
         audit(&task, None, "delete_account", Some(user_id.0)).await;
         Ok::<_, Problem>(())

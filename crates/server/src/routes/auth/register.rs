@@ -1,19 +1,16 @@
 //! `POST /api/v1/auth/register`
 
-use std::sync::atomic::Ordering;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::UserRole;
 use domain::store::Admission;
 use domain::user::{NewUser, normalize_email};
-use secrecy::ExposeSecret;
 
 use super::{audit, check_email, check_name, check_password, hash};
-use crate::auth::{OwnPage, same_secret};
+use crate::auth::OwnPage;
+use crate::auth::first::Alone;
 use crate::error::Problem;
 use crate::extract::{Check, Json, Peer};
-use crate::routes::meta::has_users;
 use crate::state::{AppState, Registration};
 use crate::wire::account::{RegisterRequest, UserResponse};
 
@@ -37,15 +34,7 @@ pub(super) async fn create(
     let email = normalize_email(&body.email);
     state.limiters.password(&email, peer)?;
 
-    let first = !has_users(&state).await?;
-    if first {
-        require_setup_code(&state, body.setup_code.as_deref())?;
-    }
-    let admission = match state.config.registration {
-        Registration::Open => Admission::Open,
-        Registration::Closed if first => Admission::FirstOnly,
-        Registration::Closed => return Err(closed()),
-    };
+    admission(&state, &mut state.first_account.alone().await, &body).await?;
     let user = NewUser {
         email,
         full_name: body.full_name.trim().to_owned(),
@@ -53,25 +42,40 @@ pub(super) async fn create(
         role: UserRole::User,
         now: state.now(),
     };
-    let user = state.store.create_user(user, admission).await?;
-    state.has_users.store(true, Ordering::Relaxed);
-    audit(&state, Some(user.id), "register", Some(user.id.0)).await;
+    // A task of its own: a code that has served is gone, whoever leaves.
+    let task = state.clone();
+    let added = state.config.tracker.spawn(async move {
+        let mut alone = task.first_account.alone().await;
+        // Again: the hash took its time.
+        let admission = admission(&task, &mut alone, &body).await?;
+        let user = task.store.create_user(user, admission).await?;
+        alone.added();
+        audit(&task, Some(user.id), "register", Some(user.id.0)).await;
+        Ok::<_, Problem>(user)
+    });
+    let user = added.await.map_err(Problem::internal)??;
     Ok((StatusCode::CREATED, axum::Json(user.into())))
 }
 
-fn require_setup_code(state: &AppState, given: Option<&str>) -> Result<(), Problem> {
-    let Some(code) = &state.config.setup_code else {
-        return Ok(());
-    };
-    let given = given.map(str::trim).unwrap_or_default();
-    if same_secret(code.expose_secret().as_bytes(), given.as_bytes()) {
-        return Ok(());
+/// Who may be added now, as what.
+async fn admission(
+    state: &AppState,
+    alone: &mut Alone<'_>,
+    body: &RegisterRequest,
+) -> Result<Admission, Problem> {
+    let first = !state.first_account.exists(&*state.store).await?;
+    if first && !alone.accepts(body.setup_code.as_deref()) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "setup_code",
+            "The first account needs the setup code that the server printed.",
+        ));
     }
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "setup_code",
-        "The first account needs the setup code that the server printed when it started.",
-    ))
+    match state.config.registration {
+        Registration::Open => Ok(Admission::Open),
+        Registration::Closed if first => Ok(Admission::FirstOnly),
+        Registration::Closed => Err(closed()),
+    }
 }
 
 fn closed() -> Problem {

@@ -1,14 +1,13 @@
-use secrecy::SecretString;
 use serde_json::json;
 use testkit::TestApp;
 
-use crate::support::second;
+use crate::support::{numbered_codes, second};
 
 #[tokio::test]
 async fn the_page_learns_what_it_needs_before_anybody_signs_in() {
     let app = TestApp::start().await;
     let closed = second(&app, |config| {
-        config.setup_code = Some(SecretString::from("1234-5678"));
+        config.new_setup_code = Some(numbered_codes());
     })
     .await;
     let meta = |first_start: bool, setup_code_required: bool| {

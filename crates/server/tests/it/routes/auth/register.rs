@@ -1,9 +1,9 @@
-use secrecy::SecretString;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use testkit::TestApp;
 use testkit::client::PASSWORD;
 
-use crate::support::{answer, raw, second};
+use crate::support::{Second, answer, numbered_codes, raw, second};
 
 #[tokio::test]
 async fn the_first_account_is_admin_and_the_next_is_not() {
@@ -50,31 +50,66 @@ async fn two_first_accounts_at_once_make_one_admin() {
     assert_eq!(statuses, [201, 409]);
 }
 
+fn account(email: &str, code: Option<&str>) -> Value {
+    json!({ "email": email, "password": PASSWORD, "full_name": "A", "setup_code": code })
+}
+
+/// A server beyond loopback; its setup codes are `code-1`, `code-2` and so on.
+async fn guarded(app: &TestApp) -> Second {
+    second(app, |config| {
+        config.new_setup_code = Some(numbered_codes());
+        config.registration = server::Registration::Open;
+    })
+    .await
+}
+
+async fn delete_account(client: &testkit::Client) {
+    let request = client.request(Method::DELETE, "/auth/me");
+    let deleted = request.json(&json!({ "password": PASSWORD })).send().await;
+    assert_eq!(deleted.unwrap().status(), 204);
+}
+
 #[tokio::test]
 async fn a_setup_code_is_asked_of_the_first_account_only() {
     let app = TestApp::start().await;
-    let guarded = second(&app, |config| {
-        config.setup_code = Some(SecretString::from("1234-5678"));
-        config.registration = server::Registration::Open;
-    })
-    .await;
-    let body = |email: &str, code: Option<&str>| json!({ "email": email, "password": PASSWORD, "full_name": "A", "setup_code": code });
-    for code in [None, Some(""), Some("1234"), Some("1234-5679")] {
-        let refused = guarded
-            .client
-            .post("/auth/register", body("a@b", code))
-            .await;
+    let client = guarded(&app).await.client;
+    for code in [None, Some(""), Some("1234"), Some("code-2")] {
+        let refused = client.post("/auth/register", account("a@b", code)).await;
         assert_eq!(refused.expect(403)["code"], "setup_code", "{code:?}");
     }
-    let client = &guarded.client;
-    client
-        .post("/auth/register", body("a@b", Some("1234-5678")))
-        .await
-        .expect(201);
-    client
-        .post("/auth/register", body("c@d", None))
-        .await
-        .expect(201);
+    let first = client.post("/auth/register", account("a@b", Some("code-1")));
+    assert_eq!(first.await.expect(201)["role"], "admin");
+    let next = client.post("/auth/register", account("c@d", None)).await;
+    assert_eq!(next.expect(201)["role"], "user");
+}
+
+#[tokio::test]
+async fn a_setup_code_serves_once_and_a_server_that_began_with_accounts_asks_for_one_too() {
+    let app = TestApp::start().await;
+    app.client().register("before@example.org").await;
+    let mut client = guarded(&app).await.client;
+    client.login("before@example.org").await;
+    for (old, code) in [("none yet", "code-1"), ("code-1", "code-2")] {
+        delete_account(&client).await;
+        for wrong in [None, Some(old)] {
+            let refused = client.post("/auth/register", account("a@b", wrong)).await;
+            assert_eq!(refused.expect(403)["code"], "setup_code", "{wrong:?}");
+        }
+        let meta = client.get("/meta").await.expect(200);
+        assert_eq!(meta["setup_code_required"], true);
+        let first = client.post("/auth/register", account("a@b", Some(code)));
+        assert_eq!(first.await.expect(201)["role"], "admin");
+        client = client.anonymous();
+        client.login("a@b").await;
+    }
+    // The last account is what counts: here one stays.
+    let stays = client.post("/auth/register", account("c@d", None)).await;
+    stays.expect(201);
+    let other = client.anonymous();
+    other.login("c@d").await;
+    delete_account(&other).await;
+    let next = client.post("/auth/register", account("e@f", None)).await;
+    assert_eq!(next.expect(201)["role"], "user");
 }
 
 #[tokio::test]
