@@ -108,6 +108,7 @@ pub(crate) fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
     }
     let bad = |_| OpenError::Url(url.split('@').next_back().unwrap_or_default().to_owned());
     if url.starts_with("sqlite:") {
+        refuse_memory(url)?;
         return Ok(Target::Sqlite(Box::new(
             SqliteConnectOptions::from_str(url).map_err(bad)?,
         )));
@@ -118,6 +119,16 @@ pub(crate) fn target(url: &str, data_dir: &Path) -> Result<Target, OpenError> {
         )));
     }
     Err(OpenError::Url(url.to_owned()))
+}
+
+/// A database in memory has no log; what stands for its name would become an empty file.
+fn refuse_memory(url: &str) -> Result<(), OpenError> {
+    let (name, settings) = url.split_once('?').unwrap_or((url, ""));
+    let name = name.trim_start_matches("sqlite:").trim_start_matches("//");
+    if name == ":memory:" || settings.split('&').any(|setting| setting == "mode=memory") {
+        return Err(pragmas::not_held("PRAGMA journal_mode", "memory"));
+    }
+    Ok(())
 }
 
 async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {

@@ -69,15 +69,20 @@ const HELD: [(&str, &str, &str); 7] = [
 
 /// Compares every setting with what was asked for.
 pub(crate) async fn check(conn: &mut SqliteConnection) -> Result<(), OpenError> {
-    for (pragma, wanted, why) in HELD {
+    for (pragma, wanted, _) in HELD {
         let found = value(conn, pragma).await?;
         if found != wanted {
-            return Err(OpenError::Setting(format!(
-                "{pragma} is {found} and not {wanted}: {why}"
-            )));
+            return Err(not_held(pragma, &found));
         }
     }
     Ok(())
+}
+
+/// What to say of a setting that is another one.
+pub(crate) fn not_held(name: &str, found: &str) -> OpenError {
+    let held = HELD.iter().find(|(pragma, ..)| *pragma == name);
+    let (wanted, why) = held.map_or(("", ""), |(_, wanted, why)| (*wanted, *why));
+    OpenError::Setting(format!("{name} is {found} and not {wanted}: {why}"))
 }
 
 /// Texts and numbers alike.

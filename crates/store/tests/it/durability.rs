@@ -11,6 +11,7 @@ async fn a_database_without_a_log_of_its_own_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for url in [
         "sqlite::memory:".to_owned(),
+        "sqlite://x?mode=memory".to_owned(),
         // Locks by files beside the database: no shared memory, hence no log.
         format!(
             "sqlite://{}?vfs=unix-dotfile",
@@ -22,6 +23,9 @@ async fn a_database_without_a_log_of_its_own_is_refused() {
             matches!(&refused, Err(OpenError::Setting(what)) if what.contains("journal_mode")),
             "{url}: {refused:?}"
         );
+    }
+    for stray in ["file:sqlx-in-memory-0", "x"] {
+        assert!(!std::path::Path::new(stray).exists(), "{stray} was made");
     }
 }
 
