@@ -26,6 +26,7 @@ mod maintenance;
 mod messages;
 mod open;
 mod permissions;
+mod postgres;
 mod postgres_deltas;
 mod pragmas;
 mod runs;

@@ -20,6 +20,7 @@ use crate::db::{Db, HealthCell, Shared};
 use crate::durability;
 use crate::journal::{Journal, checkpoint};
 use crate::lock::create_private_dir;
+use crate::postgres;
 use crate::postgres_deltas::DeltaTask;
 use crate::pragmas;
 use crate::sql::statements;
@@ -81,6 +82,8 @@ pub enum OpenError {
     Setting(String),
     #[error("the database can't be upgraded: {0}")]
     Migration(String),
+    #[error("PostgreSQL at {address} can't be reached: {why}")]
+    Unreachable { address: String, why: String },
     #[error("the database can't be opened: {0}")]
     Database(String),
 }
@@ -178,6 +181,7 @@ fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
 }
 
 async fn postgres_pool(options: PgConnectOptions) -> Result<PgPool, OpenError> {
+    postgres::reachable(&options).await?;
     PoolOptions::<Postgres>::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))

@@ -161,5 +161,8 @@ fn a_database_that_can_not_be_reached_is_named_without_its_password() {
         !output.status.success() && said.contains("database"),
         "{said}"
     );
+    for word in ["127.0.0.1:9", "refused"] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
     assert!(!said.contains("very-private"), "{said}");
 }
