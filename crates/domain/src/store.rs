@@ -93,6 +93,15 @@ pub trait UserStore {
     /// Conflict `last_admin` where the change would leave no enabled admin. Disabling deletes the
     /// user's sessions.
     async fn update_user(&self, id: UserId, patch: UserPatch, now: Timestamp) -> StoreResult<User>;
+    /// Sets the password and ends the user's sessions but `except`: both or neither. How many were
+    /// ended.
+    async fn change_password(
+        &self,
+        id: UserId,
+        password_hash: String,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> StoreResult<u64>;
     /// Deletes the account and everything of it. Conflict `last_admin` where other users remain
     /// without one.
     async fn delete_user(&self, id: UserId) -> StoreResult<()>;

@@ -57,7 +57,6 @@ pub struct UserPatch {
     pub full_name: Option<String>,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
-    pub password_hash: Option<String>,
 }
 
 /// Lower-cased and trimmed, the form in which addresses are stored and compared.

@@ -144,7 +144,11 @@ async fn end(tx: &mut Tx, user_id: UserId, session_id: SessionId) -> StoreResult
     }
 }
 
-async fn end_all(tx: &mut Tx, user_id: UserId, except: Option<SessionId>) -> StoreResult<u64> {
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    user_id: UserId,
+    except: Option<SessionId>,
+) -> StoreResult<u64> {
     tx.run(END_SESSIONS, args![user_id, except]).await
 }
 

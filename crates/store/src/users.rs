@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use domain::store::{Admission, UserStore};
 use domain::user::{NewUser, UserPatch, normalize_email};
-use domain::{StoreError, StoreResult, Timestamp, User, UserId, UserRole};
+use domain::{SessionId, StoreError, StoreResult, Timestamp, User, UserId, UserRole};
 
 use crate::SqlStore;
 use crate::db::{read, tx};
+use crate::sessions;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Row, args};
@@ -36,9 +37,10 @@ statements! {
     }
     OTHER_USER { "SELECT id FROM users WHERE id <> $1 LIMIT 1" }
     UPDATE_USER {
-        "UPDATE users SET full_name = $2, role = $3, disabled = $4, \
-         password_hash = COALESCE($5, password_hash), updated_at = $6 WHERE id = $1"
+        "UPDATE users SET full_name = $2, role = $3, disabled = $4, updated_at = $5 \
+         WHERE id = $1"
     }
+    SET_PASSWORD { "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1" }
     END_ALL_SESSIONS { "DELETE FROM sessions WHERE user_id = $1" }
     DELETE_USER { "DELETE FROM users WHERE id = $1" }
     INSERT_AUDIT {
@@ -109,19 +111,25 @@ async fn update(tx: &mut Tx, id: UserId, patch: UserPatch, now: Timestamp) -> St
         return Err(last_admin());
     }
     let role = after.role.as_str();
-    let args = args![
-        id,
-        &after.full_name,
-        role,
-        after.disabled,
-        patch.password_hash,
-        now
-    ];
+    let args = args![id, &after.full_name, role, after.disabled, now];
     tx.run(UPDATE_USER, args).await?;
     if after.disabled {
         tx.run(END_ALL_SESSIONS, args![id]).await?;
     }
     Ok(after)
+}
+
+async fn change_password(
+    tx: &mut Tx,
+    id: UserId,
+    password_hash: String,
+    except: Option<SessionId>,
+    now: Timestamp,
+) -> StoreResult<u64> {
+    if tx.run(SET_PASSWORD, args![id, password_hash, now]).await? == 0 {
+        return Err(StoreError::NotFound);
+    }
+    sessions::end_all(tx, id, except).await
 }
 
 fn is_admin(user: &User) -> bool {
@@ -217,6 +225,16 @@ impl UserStore for SqlStore {
 
     async fn update_user(&self, id: UserId, patch: UserPatch, now: Timestamp) -> StoreResult<User> {
         tx!(self, update, id, patch, now)
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        password_hash: String,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> StoreResult<u64> {
+        tx!(self, change_password, id, password_hash, except, now)
     }
 
     async fn delete_user(&self, id: UserId) -> StoreResult<()> {

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Subcommand, ValueEnum};
-use domain::store::{Admission, Maintenance, SessionStore, UserStore};
+use domain::store::{Admission, Maintenance, UserStore};
 use domain::user::{NewUser, UserPatch, normalize_email};
 use domain::{User, UserRole};
 
@@ -101,13 +101,11 @@ async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
         }
         UserCommand::Passwd { email } => {
             let user = find(base, &email).await?;
-            let password_hash = Some(hashed(&ask_password()?).await?);
-            let patch = UserPatch {
-                password_hash,
-                ..UserPatch::default()
-            };
-            base.store.update_user(user.id, patch, now).await?;
-            let ended = base.store.end_sessions(user.id, None).await?;
+            let password_hash = hashed(&ask_password()?).await?;
+            let ended = base
+                .store
+                .change_password(user.id, password_hash, None, now)
+                .await?;
             base.store
                 .audit(None, "password_set", Some(user.id.0), now)
                 .await?;

@@ -2,7 +2,7 @@
 
 use domain::store::{Admission, SessionStore, UserStore};
 use domain::user::UserPatch;
-use domain::{Session, SessionId, StoreError, UserRole};
+use domain::{Session, SessionId, StoreError, UserId, UserRole};
 
 use crate::support::{TestDb, conflict, for_each_database, new_user};
 
@@ -176,8 +176,13 @@ async fn users_are_listed_by_id(db: &TestDb) {
 async fn passwords_are_kept_and_changed(db: &TestDb) {
     let user = db.user("a@example.org").await;
     assert_eq!(db.store.password_hash(user.id).await.unwrap(), "$argon2id$");
+    let changed = db
+        .store
+        .change_password(user.id, "other".to_owned(), None, db.now())
+        .await;
+    assert_eq!(changed.unwrap(), 0);
+    assert_eq!(db.store.password_hash(user.id).await.unwrap(), "other");
     let patch = UserPatch {
-        password_hash: Some("other".to_owned()),
         full_name: Some("Else".to_owned()),
         ..UserPatch::default()
     };
@@ -187,4 +192,10 @@ async fn passwords_are_kept_and_changed(db: &TestDb) {
         .unwrap();
     assert_eq!(db.store.password_hash(user.id).await.unwrap(), "other");
     assert_eq!(db.store.user(user.id).await.unwrap().full_name, "Else");
+    let nobody = UserId(user.id.0 + 1);
+    let refused = db
+        .store
+        .change_password(nobody, "other".to_owned(), None, db.now())
+        .await;
+    assert_eq!(refused, Err(StoreError::NotFound));
 }

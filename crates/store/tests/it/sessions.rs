@@ -15,6 +15,7 @@ for_each_database! {
     dead_sessions_are_gone,
     races_of_one_token_agree,
     ending_sessions,
+    a_new_password_ends_the_other_sessions_or_changes_nothing,
 }
 
 async fn session(db: &TestDb, user_id: UserId) -> SessionId {
@@ -168,4 +169,55 @@ async fn ending_sessions(db: &TestDb) {
         db.store.sessions(other.id, db.now()).await.unwrap().len(),
         1
     );
+}
+
+async fn a_new_password_ends_the_other_sessions_or_changes_nothing(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (here, there) = (session(db, user.id).await, session(db, user.id).await);
+    let elsewhere = db.user("b@example.org").await;
+    let others = session(db, elsewhere.id).await;
+    let live = async |id| {
+        let live = db.store.live_session(user.id, id, db.now()).await;
+        live.unwrap().is_some()
+    };
+    let change = async |hash: &str| {
+        let changed = db
+            .store
+            .change_password(user.id, hash.to_owned(), Some(here), db.now());
+        changed.await
+    };
+
+    db.raw(refuse_deletions(db.is_sqlite())).await;
+    change("new").await.unwrap_err();
+    assert_eq!(
+        db.store.password_hash(user.id).await.unwrap(),
+        "$argon2id$",
+        "the other session lives, and so does the old password"
+    );
+    assert!(live(there).await);
+
+    db.raw(
+        "DROP TRIGGER refuse_deletions".to_owned()
+            + if db.is_sqlite() { "" } else { " ON sessions" },
+    )
+    .await;
+    assert_eq!(change("new").await.unwrap(), 1);
+    assert_eq!(db.store.password_hash(user.id).await.unwrap(), "new");
+    assert!(live(here).await && !live(there).await);
+    let untouched = db.store.live_session(elsewhere.id, others, db.now()).await;
+    assert!(untouched.unwrap().is_some());
+}
+
+/// As a death between the two statements: the second one never happens.
+fn refuse_deletions(sqlite: bool) -> String {
+    let text = if sqlite {
+        "CREATE TRIGGER refuse_deletions BEFORE DELETE ON sessions \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    } else {
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'refused'; END $$; \
+         CREATE TRIGGER refuse_deletions BEFORE DELETE ON sessions \
+         FOR EACH ROW EXECUTE FUNCTION refuse()"
+    };
+    text.to_owned()
 }

@@ -186,6 +186,20 @@ impl TestDb {
         }
     }
 
+    /// Statements past the store, on a connection of their own.
+    pub async fn raw(&self, sql: String) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        if self.is_sqlite() {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+
     pub fn is_sqlite(&self) -> bool {
         self.admin_url.is_none()
     }

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Signal;
-use domain::user::UserPatch;
 
 use super::me::wrong_password;
 use super::{audit, check_password, hash, verify};
@@ -34,17 +33,14 @@ pub(super) async fn change(
     if !verify(&body.current_password, &phc).await? {
         return Err(wrong_password("/current_password"));
     }
-    let password_hash = Some(hash(&body.new_password).await?);
-    let patch = UserPatch {
-        password_hash,
-        ..UserPatch::default()
-    };
+    let password_hash = hash(&body.new_password).await?;
     let except = Some(account.session.session_id);
-    // A task of its own: whoever leaves in between must not keep the other sessions alive.
+    // A task of its own: open sockets of the other sessions are told, whoever leaves.
     let task = state.clone();
     let changed = state.config.tracker.spawn(async move {
-        task.store.update_user(user_id, patch, task.now()).await?;
-        task.store.end_sessions(user_id, except).await?;
+        task.store
+            .change_password(user_id, password_hash, except, task.now())
+            .await?;
         task.bus.signal(Signal::SessionsEnded {
             user_id,
             session_id: None,
