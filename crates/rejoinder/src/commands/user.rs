@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use domain::store::{Admission, Maintenance, UserStore};
 use domain::user::{NewUser, UserPatch, normalize_email};
@@ -65,10 +65,9 @@ async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
             role,
         } => {
             let email = normalize_email(&email);
-            ensure!(
-                email.contains('@') && email.len() <= 254,
-                "`{email}` is no e-mail address"
-            );
+            let name = Some(full_name.as_str()).filter(|name| !name.is_empty());
+            server::check_account(Some(&email), name, None)
+                .map_err(|fault| anyhow!("`{email}` can't be added: {fault}"))?;
             let password_hash = hashed(&ask_password()?).await?;
             let full_name = if full_name.is_empty() {
                 email.clone()
@@ -157,11 +156,7 @@ async fn change(base: &Base, email: &str, patch: UserPatch, action: &str) -> Res
 }
 
 async fn hashed(password: &str) -> Result<String> {
-    let length = password.chars().count();
-    ensure!(
-        (8..=1024).contains(&length),
-        "the password has {length} characters; it must have 8 to 1024"
-    );
+    server::check_account(None, None, Some(password)).map_err(Error::msg)?;
     Ok(server::auth::password::hash(password).await?)
 }
 

@@ -85,6 +85,16 @@ fn short_passwords_and_unknown_accounts_are_refused_with_a_reason() {
     let operator = Operator::new();
     let short = operator.run_with(&["user", "add", "a@b.c"], "short\n");
     assert!(text(&short).contains("8 to 1024"), "{}", text(&short));
+    // The rules of the API, not looser ones.
+    for bad in ["@", "a@", "a b@c", "a@b@c", "nobody"] {
+        let refused = operator.run_with(&["user", "add", bad], "correct horse\n");
+        assert!(!refused.status.success(), "{bad} was added");
+        assert!(
+            text(&refused).contains("e-mail address"),
+            "{}",
+            text(&refused)
+        );
+    }
     let unknown = operator.run_with(&["user", "passwd", "no@b.c"], "correct horse\n");
     assert!(
         text(&unknown).contains("no account no@b.c"),

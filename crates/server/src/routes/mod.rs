@@ -9,6 +9,8 @@ mod operator;
 mod todos;
 mod tools;
 
+pub use auth::check_account;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;

@@ -41,6 +41,31 @@ pub(super) fn check_email(check: &mut Check, email: &str) {
     check.ensure(usual, "/email", "This must be an e-mail address.");
 }
 
+/// The rules of an account, for who makes or changes one past the API; the error says which one is
+/// not kept.
+pub fn check_account(
+    email: Option<&str>,
+    full_name: Option<&str>,
+    password: Option<&str>,
+) -> Result<(), String> {
+    let mut check = Check::default();
+    if let Some(email) = email {
+        check_email(&mut check, email);
+    }
+    if let Some(name) = full_name {
+        check_name(&mut check, name);
+    }
+    if let Some(password) = password {
+        check_password(&mut check, "/password", password);
+    }
+    let told = |problem: Problem| {
+        let faults = problem.errors.iter();
+        let told = faults.map(|fault| format!("{}: {}", &fault.pointer[1..], fault.message));
+        told.collect::<Vec<_>>().join(" ")
+    };
+    check.done().map_err(told)
+}
+
 pub(super) fn check_name(check: &mut Check, name: &str) {
     check.line("/full_name", name, NAME_CHARS);
 }
