@@ -130,3 +130,28 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, config};
+
+    fn variables(command: &clap::Command, found: &mut Vec<String>) {
+        let own = command.get_arguments().filter_map(clap::Arg::get_env);
+        found.extend(own.map(|name| name.to_string_lossy().into_owned()));
+        for below in command.get_subcommands() {
+            variables(below, found);
+        }
+    }
+
+    #[test]
+    fn the_variable_of_every_flag_is_known() {
+        let mut found = Vec::new();
+        variables(&Cli::command(), &mut found);
+        assert!(found.len() > 8, "{found:?}");
+        for name in found {
+            assert!(config::is_known(&name), "{name}");
+        }
+    }
+}

@@ -24,3 +24,4 @@ pub use openapi::{openapi, openapi_json};
 pub use routes::{check_account, router};
 pub use serve::{Timeouts, serve, serve_with};
 pub use state::{AppState, Registration, ServerConfig};
+pub use ws::origin::Origin;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, DataFlags, Registration, ServeFlags};
+use crate::config::{Config, DataFlags, Registration, ServeFlags, is_plain};
 use crate::wiring;
 use crate::{keys, lifecycle, parameters, telemetry};
 
@@ -114,7 +114,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
 
     println!("listening on http://{listen}");
     state.show_setup_code().await?;
-    if warn_of_plain_http(&config, listen) {
+    if config.public_url.as_deref().is_some_and(is_plain) {
         tracing::warn!(
             "the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours"
         );
@@ -204,12 +204,4 @@ fn new_setup_code(listen: SocketAddr) -> Option<NewSetupCode> {
         }
         SecretString::from(code)
     }))
-}
-
-fn warn_of_plain_http(config: &Config, listen: SocketAddr) -> bool {
-    let plain = config
-        .public_url
-        .as_deref()
-        .is_some_and(|url| url.starts_with("http://"));
-    plain && !listen.ip().is_loopback()
 }

@@ -2,8 +2,65 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use secrecy::SecretString;
+
+const PREFIX: &str = "REJOINDER_";
+
+/// What the server reads.
+const KNOWN: [&str; 12] = [
+    "CONFIG",
+    "DATABASE_URL",
+    "DATA_DIR",
+    "LISTEN",
+    "LOG",
+    "LOG_FORMAT",
+    "METRICS_TOKEN",
+    "MODEL",
+    "PUBLIC_URL",
+    "REDIS_URL",
+    "REGISTRATION",
+    "SECRET_KEY",
+];
+
+/// What the scripts and tests around it read, and builds made for tests.
+const BESIDE: [&str; 10] = [
+    "BENCH_BIN",
+    "BIN",
+    "FAILPOINT",
+    "FAILPOINT_BIN",
+    "GOLDEN",
+    "KILL_ROUNDS",
+    "SABOTAGE",
+    "SEED",
+    "SERVER",
+    "TEST_",
+];
+
+/// A misspelt variable is not one that was left out.
+pub fn refuse_unknown() -> Result<()> {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let unknown: Vec<String> = names.filter(|name| !is_known(name)).collect();
+    ensure!(
+        unknown.is_empty(),
+        "{} is set in the environment, but there is no such setting; there are: {PREFIX}{} (what \
+         else can be set goes into rejoinder.toml)",
+        unknown.join(", "),
+        KNOWN.join(&format!(", {PREFIX}"))
+    );
+    Ok(())
+}
+
+/// Whether a variable is none of ours, or one that means something.
+pub fn is_known(name: &str) -> bool {
+    let Some(ours) = name.strip_prefix(PREFIX) else {
+        return true;
+    };
+    let beside = BESIDE
+        .iter()
+        .any(|name| ours == *name || name.ends_with('_') && ours.starts_with(name));
+    beside || KNOWN.contains(&ours)
+}
 
 /// A variable that is set and not empty.
 #[expect(
@@ -68,4 +125,32 @@ pub fn boot_id() -> Option<String> {
 pub fn hub() -> String {
     let named = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
     named.trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_known;
+
+    #[test]
+    fn what_begins_like_ours_is_ours_or_a_mistake() {
+        for good in [
+            "PATH",
+            "REJOINDER_LISTEN",
+            "REJOINDER_SECRET_KEY",
+            "REJOINDER_BIN",
+            "REJOINDER_TEST_POSTGRES_URL",
+            "REJOINDER_SABOTAGE",
+        ] {
+            assert!(is_known(good), "{good}");
+        }
+        for bad in [
+            "REJOINDER_",
+            "REJOINDER_BOGUS",
+            "REJOINDER_DOCS",
+            "REJOINDER_PUBLICURL",
+            "REJOINDER_BINARY",
+        ] {
+            assert!(!is_known(bad), "{bad}");
+        }
+    }
 }

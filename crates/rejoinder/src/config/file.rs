@@ -9,11 +9,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{LogFormat, Registration};
+use super::{LogFormat, Registration, address};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
+    #[serde(default, deserialize_with = "address::listen_in_file")]
     pub listen: Option<SocketAddr>,
     pub database_url: Option<String>,
     pub public_url: Option<String>,
@@ -149,7 +150,7 @@ mod tests {
     fn unknown_keys_and_bad_values_are_named() {
         for (text, word) in [
             ("listne = \"127.0.0.1:1\"", "listne"),
-            ("listen = \"here\"", "listen"),
+            ("listen = \"localhost:80\"", "127.0.0.1:8080"),
             ("registration = \"sometimes\"", "sometimes"),
             (
                 "[[providers]]\nname = \"x\"\nadapter = \"telepathy\"",

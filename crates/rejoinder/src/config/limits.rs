@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use agent::machine::Limits;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::file;
+use super::{between, file};
 
 const DAY: u64 = 24 * 60 * 60;
 
 pub fn all(said: &file::Limits) -> Result<Limits> {
     let mut limits = Limits::default();
     if let Some(steps) = said.run_steps {
-        between("run_steps", steps, 1, 1_000)?;
+        between("limits.run_steps", steps, 1, 1_000)?;
         limits.steps = steps;
     }
     if let Some(tokens) = said.run_tokens {
-        between("run_tokens", tokens, 1, 1_000_000_000)?;
+        between("limits.run_tokens", tokens, 1, 1_000_000_000)?;
         limits.tokens = tokens;
     }
     for (key, said, kept) in [
@@ -33,24 +33,11 @@ pub fn all(said: &file::Limits) -> Result<Limits> {
         ),
     ] {
         if let Some(seconds) = said {
-            between(key, seconds, 1, DAY)?;
+            between(&format!("limits.{key}"), seconds, 1, DAY)?;
             *kept = Duration::from_secs(seconds);
         }
     }
     Ok(limits)
-}
-
-fn between<T: PartialOrd + std::fmt::Display>(
-    key: &str,
-    value: T,
-    least: T,
-    most: T,
-) -> Result<()> {
-    ensure!(
-        value >= least && value <= most,
-        "limits.{key} is {value}; it must be between {least} and {most}"
-    );
-    Ok(())
 }
 
 #[cfg(test)]

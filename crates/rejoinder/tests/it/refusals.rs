@@ -47,6 +47,60 @@ fn unknown_keys_and_bad_values_are_named() {
 }
 
 #[test]
+fn values_that_no_browser_or_clock_could_follow_are_named() {
+    let operator = Operator::new();
+    for url in ["http://chat.example:abc", "https://ch\u{e4}t.example"] {
+        refused(
+            &operator,
+            &["serve", "--public-url", url],
+            &[url, "https://chat.example.org"],
+        );
+    }
+    refused(
+        &operator,
+        &["serve", "--listen", "localhost:8080"],
+        &["localhost:8080", "--listen", "127.0.0.1:8080"],
+    );
+    for (text, words) in [
+        (
+            "listen = \"localhost:8080\"",
+            ["localhost:8080", "127.0.0.1:8080"],
+        ),
+        (
+            "[local_model]\nidle_minutes = 9223372036854775807",
+            ["idle_minutes", "between"],
+        ),
+        ("[local_model]\nthreads = 0", ["threads", "between"]),
+        (
+            "drain_seconds = 9223372036854775807",
+            ["drain_seconds", "between"],
+        ),
+    ] {
+        operator.config_file(text);
+        refused(&operator, &["serve"], &words);
+    }
+}
+
+#[test]
+fn variables_that_mean_nothing_are_named() {
+    let operator = Operator::new();
+    for name in ["REJOINDER_PUBLICURL", "REJOINDER_DOCS"] {
+        let mut command = operator.command(&["serve"]);
+        let output = command.env(name, "https://chat.example").output().unwrap();
+        let said = text(&output);
+        assert!(!output.status.success(), "it started: {said}");
+        for word in [name, "REJOINDER_PUBLIC_URL", "rejoinder.toml"] {
+            assert!(said.contains(word), "no `{word}` in: {said}");
+        }
+    }
+    let mut command = operator.command(&["config", "show"]);
+    command
+        .env("REJOINDER_SEED", "7")
+        .env("REJOINDER_TEST_MODEL", "x");
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
 fn redis_is_refused_by_name_and_never_quoted() {
     let operator = Operator::new();
     let url = "redis://someone:s3cret@127.0.0.1:6379";

@@ -91,3 +91,33 @@ fn register(server: &Server, code: Option<&str>) -> u16 {
     let answer = server.post("/api/v1/auth/register", &body);
     answer.status().as_u16()
 }
+
+#[test]
+fn the_start_warns_of_an_address_without_tls_wherever_it_listens() {
+    let operator = Operator::new();
+    let warned = |public_url: &str| {
+        let arguments = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--public-url",
+            public_url,
+        ];
+        let mut child = operator
+            .command(&arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = std::io::BufReader::new(child.stderr.take().unwrap());
+        let lines = std::io::BufRead::lines(log).map(|line| line.unwrap());
+        let start: Vec<String> = lines.take_while(|line| !line.contains("ready")).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        start.iter().any(|line| line.contains("unencrypted"))
+    };
+    // A proxy on this machine forwards to loopback.
+    assert!(warned("http://chat.example.org"));
+    assert!(!warned("https://chat.example.org"));
+    assert!(!warned("http://localhost:8080"));
+}

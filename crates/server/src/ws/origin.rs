@@ -3,7 +3,8 @@
 //! Browsers name the page's origin; programs name none, and have no cookies to misuse. Everything
 //! else (`null`, foreign, look-alike) is refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
@@ -39,50 +40,106 @@ fn host(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_ours(public_url: Option<&str>, listen: SocketAddr, host: Option<&str>, origin: &str) -> bool {
-    if let Some(url) = public_url {
-        return origin_of(url).is_some_and(|ours| origin_of(origin) == Some(ours));
-    }
-    let Some((scheme, name, port)) = origin_of(origin) else {
+    let Some(theirs) = Origin::parse(origin) else {
         return false;
     };
-    let ours = scheme == "http" && is_loopback(&name) && port == listen.port();
+    if let Some(url) = public_url {
+        return Origin::public(url).is_some_and(|ours| ours == theirs);
+    }
+    let ours = !theirs.https && theirs.is_loopback() && theirs.port == listen.port();
     // A page that made its own name point here would say so in `Host`.
     ours && host.is_none_or(|host| {
-        origin_of(&format!("http://{host}")).is_some_and(|(_, name, _)| is_loopback(&name))
+        Origin::parse(&format!("http://{host}")).is_some_and(|host| host.is_loopback())
     })
 }
 
-fn is_loopback(name: &str) -> bool {
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+/// Scheme, host and port of a page. As text it is what browsers send: lower case, addresses in their
+/// usual form, and the port only where it is not the scheme's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    https: bool,
+    host: String,
+    port: u16,
 }
 
-/// Scheme, host and port of `scheme://host[:port][/…]`; `None` for anything unusual.
-fn origin_of(url: &str) -> Option<(String, String, u16)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    let default_port = match scheme.as_str() {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => {
-            let plain = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-            (host, plain.then(|| port.parse().ok()).flatten()?)
+impl Origin {
+    /// Of an address that people type, such as `https://chat.example.org`: `None` for one that names
+    /// more than an origin, or one that no browser would send.
+    #[must_use]
+    pub fn public(url: &str) -> Option<Self> {
+        let (_, rest) = url.split_once("://")?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let alone = !authority.contains(['/', '?', '#']);
+        Self::parse(url).filter(|origin| alone && origin.port != 0)
+    }
+
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the name is this machine's own, for whoever types it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let address = self.host.trim_start_matches('[').trim_end_matches(']');
+        self.host == "localhost"
+            || address
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Of `scheme://host[:port][/…]`; `None` for anything unusual.
+    fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (https, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                let plain = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+                (host, plain.then(|| port.parse().ok()).flatten()?)
+            }
+            _ => (authority, default_port),
+        };
+        let host = usual_host(host)?;
+        Some(Self { https, host, port })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { https, host, port } = self;
+        let (scheme, usual) = if *https { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://{host}")?;
+        if *port != usual {
+            write!(f, ":{port}")?;
         }
-        _ => (authority, default_port),
-    };
-    let bracketed = host.starts_with('[') && host.ends_with(']');
+        Ok(())
+    }
+}
+
+/// The one spelling of a host that browsers use; `None` where they would write another, such as
+/// `xn--…` for letters beyond ASCII.
+fn usual_host(host: &str) -> Option<String> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("[{address}]"));
+    }
     let named = host
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    let usual = !host.is_empty() && (named || bracketed);
-    usual.then(|| (scheme, host.to_ascii_lowercase(), port))
+    if host.is_empty() || !named {
+        return None;
+    }
+    let host = host.to_ascii_lowercase();
+    let last = host.trim_end_matches('.').rsplit('.').next()?;
+    // What ends in a number is an address, and browsers spell `127.1` in full.
+    let number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    let spelled = !number || host.parse::<Ipv4Addr>().is_ok();
+    spelled.then_some(host)
 }
 
 #[cfg(test)]
@@ -165,5 +222,51 @@ mod tests {
         ] {
             assert!(!is_ours(url, listen(), None, origin), "{origin}");
         }
+    }
+
+    #[test]
+    fn a_public_address_is_one_that_browsers_send() {
+        for (typed, sent) in [
+            ("https://chat.example.org", "https://chat.example.org"),
+            ("HTTPS://Chat.Example/", "https://chat.example"),
+            ("https://chat.example:443", "https://chat.example"),
+            ("http://192.168.1.5:8080", "http://192.168.1.5:8080"),
+            ("http://[0:0:0:0:0:0:0:1]:80/", "http://[::1]"),
+            ("https://xn--cht-qla.example", "https://xn--cht-qla.example"),
+        ] {
+            let origin = Origin::public(typed).map(|origin| origin.to_string());
+            assert_eq!(origin.as_deref(), Some(sent), "{typed}");
+        }
+        for bad in [
+            "",
+            "chat.example.org",
+            "https://",
+            "https:///",
+            "ftp://a",
+            "https://a/b",
+            "https://a//",
+            "https://a?b",
+            "https://a#b",
+            "https://u@a",
+            "https://a b",
+            "https://a:",
+            "https://a:abc",
+            "https://a:0",
+            "https://a:65536",
+            "https://ch\u{e4}t.example",
+            "https://[::1",
+            "https://[a.b]",
+            "http://127.1",
+            "http://0x7f000001",
+        ] {
+            assert_eq!(Origin::public(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_its_names() {
+        let loopback = |url: &str| Origin::public(url).is_some_and(|origin| origin.is_loopback());
+        assert!(loopback("http://localhost:8080") && loopback("https://[::1]"));
+        assert!(!loopback("http://localhost.example") && !loopback("http://10.0.0.1"));
     }
 }
