@@ -21,6 +21,7 @@ pub mod ws;
 
 pub use error::{CODES, Problem};
 pub use openapi::{openapi, openapi_json};
+pub use page::version;
 pub use routes::{check_account, router};
 pub use serve::{Timeouts, serve, serve_with};
 pub use state::{AppState, Registration, ServerConfig};

@@ -1,6 +1,8 @@
 //! The static page inside the binary.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::header::{
@@ -10,6 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{Embed, EmbeddedFile};
+use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
 
@@ -18,6 +21,38 @@ use crate::error::Problem;
 #[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Files;
+
+/// The version of this server with that of the page inside, such as `0.1.0+5f2c9a01`: another build of
+/// the page is another version, so that a page which is open can tell that it is out of date.
+#[must_use]
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let files = Files::iter().map(|name| {
+            // The build names these files by their content.
+            let named = name.starts_with(BY_CONTENT);
+            let file = (!named).then(|| Files::get(&name)).flatten();
+            let content = file.map(|file| file.metadata.sha256_hash());
+            (name.into_owned(), content)
+        });
+        let version = env!("CARGO_PKG_VERSION");
+        fingerprint(files).map_or(version.to_owned(), |page| format!("{version}+{page}"))
+    });
+    &VERSION
+}
+
+/// Of names and contents, whatever their order; `None` of nothing.
+fn fingerprint(files: impl Iterator<Item = (String, Option<[u8; 32]>)>) -> Option<String> {
+    let files: BTreeMap<_, _> = files.collect();
+    let mut hash = Sha256::new();
+    for (name, content) in &files {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(content.unwrap_or_default());
+    }
+    (!files.is_empty()).then(|| hex::encode(&hash.finalize()[..4]))
+}
+
+const BY_CONTENT: &str = "assets/";
 
 const NOT_BUILT: &str = "The page has not been built into this server. `make run` builds both.\n\
                          The API is at /api/v1, its documentation at /docs.\n";
@@ -97,8 +132,7 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
         mime_guess::mime::TEXT => format!("{}; charset=utf-8", kind.essence_str()),
         _ => kind.essence_str().to_owned(),
     };
-    // The build names these files by their content.
-    let cache = if name.starts_with("assets/") {
+    let cache = if name.starts_with(BY_CONTENT) {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
@@ -153,6 +187,32 @@ mod tests {
         assert!(accepts("br;q=0.5"));
         assert!(!accepts("gzip, br;q=0"));
         assert!(!accepts("brotli"));
+    }
+
+    #[test]
+    fn another_build_of_the_page_is_another_version() {
+        let page = |files: &[(&str, u8)]| {
+            let files = files.iter().map(|(name, byte)| {
+                let content = (*byte > 0).then_some([*byte; 32]);
+                ((*name).to_owned(), content)
+            });
+            fingerprint(files)
+        };
+        let first = page(&[("index.html", 1), ("assets/a-1.js", 0)]).unwrap();
+        assert_eq!(first.len(), 8);
+        assert_eq!(
+            page(&[("assets/a-1.js", 0), ("index.html", 1)]),
+            Some(first.clone())
+        );
+        for other in [
+            page(&[("index.html", 2), ("assets/a-1.js", 0)]),
+            page(&[("index.html", 1), ("assets/a-2.js", 0)]),
+            page(&[("index.html", 1)]),
+        ] {
+            assert!(other.is_some_and(|other| other != first));
+        }
+        assert_eq!(page(&[]), None);
+        assert!(version().starts_with(env!("CARGO_PKG_VERSION")));
     }
 
     #[test]

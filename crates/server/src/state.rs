@@ -46,6 +46,7 @@ pub struct ServerConfig {
     pub metrics_token: Option<SecretString>,
     /// `/docs` and `/openapi.json` are served.
     pub docs: bool,
+    /// Compared by pages that are open: another one is a reason to offer a reload.
     pub version: &'static str,
     /// Waited for when the process stops.
     pub tracker: TaskTracker,

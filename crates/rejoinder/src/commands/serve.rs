@@ -65,7 +65,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         send_rate_per_minute: config.send_rate_per_minute,
         metrics_token: config.metrics_token.clone(),
         docs: config.docs,
-        version: env!("CARGO_PKG_VERSION"),
+        version: server::version(),
         tracker: tracker.clone(),
         drain: drain.clone(),
         metrics_render: {
@@ -119,7 +119,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
             "the public URL is http: passwords and messages travel unencrypted; put a TLS proxy in front where the network isn't yours"
         );
     }
-    tracing::info!(%listen, data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "ready");
+    tracing::info!(%listen, data_dir = %config.data_dir.display(), version = server::version(), "ready");
     // Until the runs have ended or been handed back: `/ready` says 503, what is there can be read,
     // new work is refused with a reason.
     let closed = CancellationToken::new();
