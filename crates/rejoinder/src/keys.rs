@@ -11,14 +11,20 @@ use secrecy::{ExposeSecret, SecretBox};
 use crate::config::Config;
 use crate::parameters::fill;
 
+const FILE: &str = "secret.key";
 const KEY_BYTES: usize = 32;
+
+/// Whether [`signing_key`] would find one rather than make it.
+pub fn is_there(config: &Config) -> bool {
+    config.secret_key.is_some() || config.data_dir.join(FILE).exists()
+}
 
 /// At least 32 bytes that sign access and refresh tokens.
 pub fn signing_key(config: &Config) -> Result<SecretBox<[u8]>> {
     if let Some(key) = &config.secret_key {
         return Ok(SecretBox::new(key.expose_secret().as_bytes().into()));
     }
-    let path = config.data_dir.join("secret.key");
+    let path = config.data_dir.join(FILE);
     let text = if path.exists() {
         read(&path)?
     } else {

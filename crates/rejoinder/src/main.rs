@@ -5,6 +5,7 @@ mod config;
 mod keys;
 mod lifecycle;
 mod manifest;
+mod model_file;
 mod parameters;
 mod telemetry;
 mod wiring;

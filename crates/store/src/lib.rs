@@ -41,7 +41,7 @@ mod value;
 
 pub use backup::{BackupError, backup};
 pub use lock::{DataDirLock, LockError};
-pub use open::{OpenError, OpenOptions, migrate, schema_version};
+pub use open::{OpenError, OpenOptions, exists, migrate, schema_version};
 pub use sql::Sql;
 
 /// The store. Cheap to clone; all clones are the same store.

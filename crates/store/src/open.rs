@@ -218,6 +218,15 @@ async fn postgres_pool(options: PgConnectOptions) -> Result<PgPool, OpenError> {
         .map_err(database)
 }
 
+/// Whether there is something to open: of SQLite its file, of PostgreSQL a server that lets us in.
+/// Makes nothing.
+pub async fn exists(database_url: &str, data_dir: &Path) -> Result<bool, OpenError> {
+    match target(database_url, data_dir)? {
+        Target::Sqlite(options) => Ok(options.get_filename().exists()),
+        Target::Postgres(options) => postgres::reachable(&options).await.map(|()| true),
+    }
+}
+
 /// Brings the schema up to date; answers its version.
 pub async fn migrate(database_url: &str, data_dir: &Path) -> Result<i64, OpenError> {
     create_private_dir(data_dir)?;

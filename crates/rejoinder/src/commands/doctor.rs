@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use agent::ports::ModelCatalog;
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use domain::store::{Health, Maintenance};
+use secrecy::ExposeSecret;
 use store::{DataDirLock, LockError};
 use tokio::net::TcpListener;
 
-use crate::config::{Config, DataFlags, ServeFlags};
-use crate::{keys, wiring};
+use crate::config::{Config, DataFlags, LocalModelConfig, ServeFlags};
+use crate::{keys, model_file, wiring};
+
+const NOT_YET: &str = "is not there yet: the first start makes it";
 
 #[derive(Default)]
 struct Report {
@@ -42,20 +45,13 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
         .as_ref()
         .map_or("no file".to_owned(), |file| file.display().to_string());
     report.say("configuration", config.one_node().map(|()| file));
-    let usable = config
-        .create_data_dir()
-        .map(|()| config.data_dir.display().to_string());
-    let data_dir_usable = usable.is_ok();
-    report.say("data directory", usable);
-    if data_dir_usable {
-        report.say(
-            "signing key",
-            keys::signing_key(&config).map(|_| "present".to_owned()),
-        );
-        let running = running(&config, &mut report);
-        if !running {
-            report.say("address", address(&config).await);
-        }
+    if config.data_dir.exists() {
+        data_dir(&config, &mut report).await;
+    } else {
+        // Looking makes nothing.
+        let dir = config.data_dir.display();
+        report.say("data directory", Ok(format!("{dir} {NOT_YET}")));
+        report.say("address", address(&config).await);
         report.say("database", database(&config).await);
     }
     models(&config, &mut report).await;
@@ -64,6 +60,29 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+async fn data_dir(config: &Config, report: &mut Report) {
+    let usable = config
+        .create_data_dir()
+        .map(|()| config.data_dir.display().to_string());
+    let data_dir_usable = usable.is_ok();
+    report.say("data directory", usable);
+    if !data_dir_usable {
+        return;
+    }
+    report.say(
+        "signing key",
+        if keys::is_there(config) {
+            keys::signing_key(config).map(|_| "present".to_owned())
+        } else {
+            Ok(format!("it {NOT_YET}"))
+        },
+    );
+    if !running(config, report) {
+        report.say("address", address(config).await);
+    }
+    report.say("database", database(config).await);
 }
 
 fn running(config: &Config, report: &mut Report) -> bool {
@@ -90,6 +109,14 @@ async fn address(config: &Config) -> Result<String> {
 }
 
 async fn database(config: &Config) -> Result<String> {
+    // Opening makes what is missing: the file, the tables, the data directory.
+    let url = config.database_url.expose_secret();
+    if !store::exists(url, &config.data_dir).await? {
+        return Ok(format!("it {NOT_YET}"));
+    }
+    if !config.data_dir.exists() {
+        return Ok("it is there; the first start brings it up to date".to_owned());
+    }
     let base = wiring::base(config, false).await?;
     let checked = async {
         let version = base.store.version().await?;
@@ -131,17 +158,50 @@ async fn models(config: &Config, report: &mut Report) {
         },
     );
     if config.local_model.enabled && cfg!(feature = "local") {
-        let path = &config.local_model.path;
-        report.say(
-            "built-in model",
-            if path.is_file() {
-                Ok(path.display().to_string())
-            } else {
-                Err(anyhow::anyhow!(
-                    "{} is missing: run `rejoinder model pull`",
-                    path.display()
-                ))
-            },
-        );
+        let default = catalog.default_id().unwrap_or_default();
+        let alone = default.is_empty() && config.providers.is_empty();
+        let needed = alone || default.starts_with("local/");
+        report.say("built-in model", built_in(&config.local_model, needed));
+    }
+}
+
+/// Missing is wrong only where it is the one that answers.
+fn built_in(local: &LocalModelConfig, needed: bool) -> Result<String> {
+    let path = local.path.display();
+    if !local.path.is_file() {
+        let missing = format!("{path} is missing: `rejoinder model pull` fetches it");
+        ensure!(!needed, "{missing}");
+        return Ok(format!("{missing}; the default is another one"));
+    }
+    let how = model_file::check(&local.path, local.sha256())
+        .with_context(|| format!("{path}; `rejoinder model pull` fetches it again"))?;
+    Ok(format!("{path}: {how}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::LOCAL_MODEL_FILE;
+
+    #[test]
+    fn a_missing_model_is_wrong_where_it_answers_and_a_damaged_one_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = LocalModelConfig {
+            enabled: true,
+            path: folder.path().join(LOCAL_MODEL_FILE),
+            threads: None,
+            idle: Duration::ZERO,
+        };
+        let missing = built_in(&local, true).unwrap_err();
+        assert!(missing.to_string().contains("model pull"), "{missing}");
+        assert!(built_in(&local, false).unwrap().contains("missing"));
+        // What looks like a model and isn't the one of this name.
+        for damaged in [vec![0; 64], [&b"GGUF"[..], &[0; 64]].concat()] {
+            std::fs::write(&local.path, damaged).unwrap();
+            let said = format!("{:#}", built_in(&local, false).unwrap_err());
+            assert!(said.contains("damaged"), "{said}");
+        }
     }
 }

@@ -138,7 +138,9 @@ pub struct LocalModelConfig {
 }
 
 /// File name of the built-in model, as `scripts/fetch-model.py` writes it.
-const LOCAL_MODEL_FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
+pub const LOCAL_MODEL_FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
+/// Of the same file, as `scripts/fetch-model.py` checks it.
+const LOCAL_MODEL_SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 const A_YEAR_OF_MINUTES: u64 = 365 * 24 * 60;
 
 impl LocalModelConfig {
@@ -161,6 +163,12 @@ impl LocalModelConfig {
             threads: said.threads,
             idle: Duration::from_secs(60 * idle_minutes),
         })
+    }
+
+    /// What the file must hash to, where that is known.
+    pub fn sha256(&self) -> Option<&'static str> {
+        let ours = self.path.file_name() == Some(LOCAL_MODEL_FILE.as_ref());
+        ours.then_some(LOCAL_MODEL_SHA256)
     }
 }
 
@@ -333,7 +341,15 @@ fn check_secret(key: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::check_secret;
+    use super::{LOCAL_MODEL_FILE, LOCAL_MODEL_SHA256, check_secret};
+
+    #[test]
+    fn the_built_in_model_is_the_one_that_is_fetched() {
+        let script = include_str!("../../../../scripts/fetch-model.py");
+        for said in [LOCAL_MODEL_FILE, LOCAL_MODEL_SHA256] {
+            assert!(script.contains(said), "{said}");
+        }
+    }
 
     #[test]
     fn weak_secrets_stop_the_start() {

@@ -141,11 +141,23 @@ fn the_configuration_is_shown_in_layers_and_without_secrets() {
 #[test]
 fn doctor_says_what_is_there_and_what_is_missing() {
     let operator = Operator::new();
-    let output = operator.run(&["doctor", "--listen", "127.0.0.1:0"]);
-    let report = text(&output);
+    let first = text(&operator.run(&["doctor", "--listen", "127.0.0.1:0"]));
+    assert!(first.contains("the first start makes it"), "{first}");
+    assert!(!operator.data_dir().exists(), "looking makes nothing");
+    operator.config_file("");
+    operator.run(&["doctor", "--listen", "127.0.0.1:0"]);
+    for made in ["secret.key", "rejoinder.db"] {
+        assert!(
+            !operator.data_dir().join(made).exists(),
+            "looking made {made}"
+        );
+    }
+
+    assert_eq!(operator.serve(&[]).stop(), Some(0));
+    let report = text(&operator.run(&["doctor", "--listen", "127.0.0.1:0"]));
     for line in [
         "ok    data directory",
-        "ok    signing key",
+        "ok    signing key: present",
         "ok    database",
         "sound and writable",
     ] {
