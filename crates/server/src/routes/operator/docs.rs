@@ -1,7 +1,11 @@
 //! `/docs` and `/openapi.json`: the API's documentation, rendered here and loading nothing from
 //! elsewhere.
 
-use std::fmt::Write;
+mod frames;
+mod html;
+mod operation;
+mod schema;
+
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -10,8 +14,9 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
+use self::html::{code, prose, row};
 use crate::state::AppState;
-use crate::{error, openapi, ws};
+use crate::{error, openapi};
 
 const STYLE: &str = include_str!("docs.css");
 
@@ -42,83 +47,30 @@ fn render(api: &Value) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>Rejoinder API</title><link rel=\"stylesheet\" href=\"/docs.css\"><main>\
          <h1>Rejoinder API</h1><p>Everything here is in \
-         <a href=\"/openapi.json\">openapi.json</a> as well.</p>",
+         <a href=\"/openapi.json\">openapi.json</a> as well. \
+         <a href=\"#server-frames\">Frames</a> · <a href=\"#objects\">Objects</a> · \
+         <a href=\"#errors\">Error codes</a></p>",
     );
-    let empty = serde_json::Map::new();
-    for (path, item) in api["paths"].as_object().unwrap_or(&empty) {
-        for (method, operation) in item.as_object().unwrap_or(&empty) {
-            section(&mut html, method, path, operation);
+    for (path, item) in api["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            operation::section(&mut html, api, method, path, operation);
         }
     }
-    html.push_str("<h2>Error codes</h2><table>");
-    for (code, meaning) in error::CODES {
-        row(&mut html, &[code, meaning]);
-    }
-    html.push_str("</table><h2>Frames to the WebSocket</h2><table>");
-    row(&mut html, &["type", "data", "what it does"]);
-    for (kind, data, meaning) in ws::CLIENT_FRAMES {
-        row(&mut html, &[kind, data, meaning]);
-    }
-    html.push_str("</table><h2>Close codes of the WebSocket</h2><table>");
-    row(&mut html, &["code", "meaning", "may resume"]);
-    for (code, meaning, resume) in ws::close::CODES {
-        row(&mut html, &[&code.to_string(), meaning, resume]);
+    frames::tables(&mut html);
+    schema::objects(&mut html, api);
+    html.push_str("<h2 id=\"errors\">Error codes</h2><table>");
+    for (name, meaning) in error::CODES {
+        row(&mut html, &[&code(name), &prose(meaning)]);
     }
     html.push_str("</table></main></html>");
     html
 }
 
-fn section(html: &mut String, method: &str, path: &str, operation: &Value) {
-    let summary = operation["summary"].as_str().unwrap_or_default();
-    let id = operation["operationId"].as_str().unwrap_or_default();
-    // Writing to a string can't fail.
-    let _ = write!(
-        html,
-        "<section id=\"{}\"><h2><code>{} {}</code></h2><p>{}</p>",
-        escape(id),
-        method.to_uppercase(),
-        escape(path),
-        escape(summary)
-    );
-    if let Some(text) = operation["description"].as_str() {
-        let _ = write!(html, "<p>{}</p>", escape(text));
-    }
-    let parameters = operation["parameters"].as_array();
-    if let Some(parameters) = parameters.filter(|list| !list.is_empty()) {
-        html.push_str("<h3>Parameters</h3><table>");
-        for parameter in parameters {
-            let text = |name: &str| parameter[name].as_str().unwrap_or_default();
-            row(html, &[text("name"), text("in"), text("description")]);
-        }
-        html.push_str("</table>");
-    }
-    html.push_str("<h3>Answers</h3><table>");
-    for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
-        row(
-            html,
-            &[status, answer["description"].as_str().unwrap_or_default()],
-        );
-    }
-    html.push_str("</table></section>");
-}
-
-fn row(html: &mut String, cells: &[&str]) {
-    html.push_str("<tr>");
-    for cell in cells {
-        let _ = write!(html, "<td>{}</td>", escape(cell));
-    }
-    html.push_str("</tr>");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::html::escape;
     use super::*;
 
     #[test]
@@ -128,5 +80,43 @@ mod tests {
             assert!(html.contains(&escape(operation.path)), "{}", operation.path);
         }
         assert!(!html.contains("<script") && !html.contains("style=") && !html.contains("http:"));
+    }
+
+    #[test]
+    fn every_member_of_every_object_is_shown_and_every_link_leads_somewhere() {
+        let api = openapi::openapi();
+        let html = render(&api);
+        let pieces = |start: &str| -> BTreeSet<String> {
+            let parts = html.split(start).skip(1);
+            parts
+                .map(|part| part.split('"').next().unwrap().to_owned())
+                .collect()
+        };
+        let ids = pieces("id=\"");
+        for link in pieces("href=\"#") {
+            assert!(ids.contains(&link), "#{link}");
+        }
+        for (name, schema) in api["components"]["schemas"].as_object().unwrap() {
+            let start = html.find(&format!("<section id=\"{name}\">")).unwrap();
+            let object = html[start..].split("</section>").next().unwrap();
+            for member in schema["properties"].as_object().into_iter().flatten() {
+                assert!(object.contains(&code(member.0)), "{name}.{}", member.0);
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_shows_its_body_and_what_it_answers() {
+        let html = render(&openapi::openapi());
+        let start = html.find("<section id=\"send_message\">").unwrap();
+        let send = html[start..].split("</section>").next().unwrap();
+        for shown in [
+            "<code>client_message_id</code>",
+            "string (uuid) or null",
+            "href=\"#SendAccepted\"",
+            "href=\"#Problem\"",
+        ] {
+            assert!(send.contains(shown), "{shown}: {send}");
+        }
     }
 }
