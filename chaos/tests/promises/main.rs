@@ -39,6 +39,7 @@ mod p6_tabs;
 mod p7_deleted;
 mod p8_failing_model;
 mod p9_drain;
+mod p9_listener;
 mod tidy;
 
 use std::time::{Duration, Instant};
