@@ -523,8 +523,9 @@ pub trait TodoStore {
 pub trait FeedStore {
     /// Present end of the user's feed.
     async fn feed_end(&self, user_id: UserId) -> StoreResult<Cursor>;
-    /// Events after the cursor, at most `limit`; or `Reset`. Where the deltas of a finished run
-    /// have been swept, its `message` event stands in their place.
+    /// Events after the cursor, at most `limit` and at most [`crate::limits::FEED_PAGE_BYTES`] of
+    /// them, one in any case; or `Reset`. Where the deltas of a finished run have been swept, its
+    /// `message` event stands in their place.
     async fn feed_after(
         &self,
         user_id: UserId,

@@ -361,19 +361,17 @@ impl TestDb {
     /// Every event of the user's feed.
     pub async fn feed(&self, user_id: UserId) -> Vec<Arc<Event>> {
         let end = self.store.feed_end(user_id).await.unwrap();
-        let start = Cursor { seq: 0, ..end };
-        match self
-            .store
-            .feed_after(user_id, start, 100_000)
-            .await
-            .unwrap()
-        {
-            FeedPage::Events {
-                events,
-                more: false,
-                ..
-            } => events,
-            other => panic!("{other:?}"),
+        let (mut all, mut cursor) = (Vec::new(), Cursor { seq: 0, ..end });
+        loop {
+            let page = self.store.feed_after(user_id, cursor, 100_000).await;
+            let FeedPage::Events { events, end, more } = page.unwrap() else {
+                panic!("a feed can be read from its beginning")
+            };
+            all.extend(events);
+            if !more {
+                return all;
+            }
+            cursor = end;
         }
     }
 
