@@ -86,6 +86,9 @@ pub const RUN_POLL: Duration = Duration::from_secs(5);
 pub const CONNECTIONS: usize = 16 * 1024;
 pub const HEADER_READ: Duration = Duration::from_secs(15);
 pub const HEADER_BYTES: usize = 64 * 1024;
+/// A client that takes nothing at all of an answer for so long loses its connection. Longer than
+/// `WS_SEND`, so that sockets and streams end by their own rule, and say why where they can.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
 /// Answers in progress get this long when the server stops and its runs have been seen to.
 pub const GRACE: Duration = Duration::from_secs(3);
 /// A connection that must end waits so long for its client to take the last words.

@@ -1,5 +1,7 @@
 //! The accept loop: HTTP/1 with limits on headers, connections and the time to stop.
 
+mod watched;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -21,13 +23,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::limits::{CONNECTIONS, GRACE, HEADER_BYTES, HEADER_READ};
+use crate::limits::{CONNECTIONS, GRACE, HEADER_BYTES, HEADER_READ, WRITE_STALL};
+use watched::Watched;
 
 /// How long the server waits for whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// For the headers of a request, and for the next request on an idle connection.
     pub header_read: Duration,
+    /// For a client to take anything at all of what is written to it.
+    pub write_stall: Duration,
     /// For answers in progress when the server stops.
     pub grace: Duration,
 }
@@ -36,6 +41,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             header_read: HEADER_READ,
+            write_stall: WRITE_STALL,
             grace: GRACE,
         }
     }
@@ -88,7 +94,7 @@ pub async fn serve_with(
             peer,
             router.clone(),
             shutdown.clone(),
-            timeouts.header_read,
+            timeouts,
             place,
         ));
     }
@@ -126,7 +132,7 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     shutdown: CancellationToken,
-    header_read: Duration,
+    timeouts: Timeouts,
     place: OwnedSemaphorePermit,
 ) {
     let _place = place;
@@ -144,9 +150,12 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_read)
+        .header_read_timeout(timeouts.header_read)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(
+            TokioIo::new(Watched::new(stream, timeouts.write_stall)),
+            service,
+        )
         .with_upgrades();
     let mut connection = pin!(connection);
     let serving = async {

@@ -23,6 +23,7 @@ async fn start(router: Router, header_read: Duration) -> Server {
     let stop = shutdown.clone();
     let timeouts = Timeouts {
         header_read,
+        write_stall: Duration::from_millis(200),
         grace: Duration::from_secs(5),
     };
     tasks.spawn(async move { serve_with(listener, router, stop, timeouts).await.unwrap() });
@@ -68,6 +69,44 @@ async fn headers_have_a_size() {
         text.is_empty() || text.starts_with("HTTP/1.1 431"),
         "{text}"
     );
+}
+
+/// Says when it is no longer held.
+struct Large(Vec<u8>, CancellationToken);
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        self.1.cancel();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_let_go() {
+    let dropped = CancellationToken::new();
+    let seen = dropped.clone();
+    let answer = move || async move {
+        let large = Large(vec![b'x'; 16 * 1024 * 1024], seen);
+        axum::body::Bytes::from_owner(large)
+    };
+    let router = Router::new().route("/", get(answer));
+    let server = start(router, Duration::from_secs(10)).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let let_go = tokio::time::timeout(Duration::from_secs(20), dropped.cancelled()).await;
+    assert!(let_go.is_ok(), "the answer is still held");
+    let mut taken = Vec::new();
+    // Cut, and not ended as if that were all.
+    let _ = client.read_to_end(&mut taken).await;
+    assert!(taken.len() < 16 * 1024 * 1024, "{} bytes", taken.len());
 }
 
 #[tokio::test]
