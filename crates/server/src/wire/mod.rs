@@ -14,6 +14,7 @@ pub mod run;
 pub mod send;
 pub mod time;
 pub mod todo;
+mod whole;
 
 /// A wire enum whose variants mirror a domain enum: a variant added there fails to compile here.
 macro_rules! mirror {

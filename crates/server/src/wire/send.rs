@@ -44,7 +44,7 @@ pub struct MessageCreate {
     #[schema(format = Uuid)]
     pub client_message_id: Option<String>,
     /// Left out: the end of the active branch.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::whole::optional")]
     pub parent_id: Option<i64>,
     /// `provider/model`; left out: the conversation's.
     #[serde(default)]
