@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::config::Adapter;
 use crate::provider::Provider;
-use crate::{openai, vendor};
+use crate::{anthropic, gemini, openai};
 
 pub struct RemoteModel {
     info: ModelInfo,
@@ -38,9 +38,8 @@ impl Model for RemoteModel {
             Adapter::OpenAi | Adapter::Ollama => {
                 openai::answer(&self.provider, model, request).await
             }
-            Adapter::Anthropic | Adapter::Gemini => {
-                vendor::answer(&self.provider, model, request).await
-            }
+            Adapter::Anthropic => anthropic::answer(&self.provider, model, request).await,
+            Adapter::Gemini => gemini::answer(&self.provider, model, request).await,
         }
     }
 }

@@ -15,8 +15,6 @@ pub fn logs(config: &Config) -> Result<()> {
             config.log
         )
     })?;
-    // It logs whole answers of providers, which may hold what a user wrote.
-    let filter = filter.add_directive("genai=off".parse()?);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -6,17 +6,11 @@ use agent::ports::{ModelChunk, ModelError};
 use domain::{FinishReason, Usage};
 use serde_json::Value;
 
-use super::calls::{Calls, TooMuch};
+use crate::answer::{Events, Progress};
+use crate::calls::{Calls, TooMuch};
 use crate::failure::Subject;
 use crate::remote::clean;
 use crate::sse::Event;
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    More,
-    /// The end mark was seen.
-    Done,
-}
 
 pub(super) struct Parser {
     subject: Subject,
@@ -34,32 +28,6 @@ impl Parser {
             finish: None,
             end_mark: false,
             usage: Usage::default(),
-        }
-    }
-
-    /// The answer is whole: a finish reason or the end mark was seen.
-    pub(super) fn finished(&self) -> bool {
-        self.end_mark || self.finish.is_some()
-    }
-
-    pub(super) fn event(
-        &mut self,
-        event: &Event,
-        out: &mut VecDeque<ModelChunk>,
-    ) -> Result<Progress, ModelError> {
-        let data = event.data.trim();
-        if data == "[DONE]" {
-            self.end_mark = true;
-            return Ok(Progress::Done);
-        }
-        if data.is_empty() {
-            return Ok(Progress::More);
-        }
-        match serde_json::from_str::<Value>(data) {
-            Ok(value) => self.chunk(&value, out).map(|()| Progress::More),
-            // Half a line: the connection was cut inside it.
-            Err(_) if event.cut => Ok(Progress::More),
-            Err(_) => Err(self.subject.protocol("a piece that is not JSON")),
         }
     }
 
@@ -135,18 +103,36 @@ impl Parser {
             self.usage.completion_tokens = tokens;
         }
     }
+}
 
-    pub(super) fn end(&mut self) -> ModelChunk {
-        let finish = match self.finish {
-            // Not all say `tool_calls` when they call.
-            None | Some(FinishReason::Stop) if !self.calls.is_empty() => FinishReason::ToolCalls,
-            reason => reason.unwrap_or(FinishReason::Stop),
-        };
-        ModelChunk::End {
-            calls: self.calls.take(),
-            finish,
-            usage: self.usage,
+impl Events for Parser {
+    fn finished(&self) -> bool {
+        self.end_mark || self.finish.is_some()
+    }
+
+    fn event(
+        &mut self,
+        event: &Event,
+        out: &mut VecDeque<ModelChunk>,
+    ) -> Result<Progress, ModelError> {
+        let data = event.data.trim();
+        if data == "[DONE]" {
+            self.end_mark = true;
+            return Ok(Progress::Done);
         }
+        if data.is_empty() {
+            return Ok(Progress::More);
+        }
+        match serde_json::from_str::<Value>(data) {
+            Ok(value) => self.chunk(&value, out).map(|()| Progress::More),
+            // Half a line: the connection was cut inside it.
+            Err(_) if event.cut => Ok(Progress::More),
+            Err(_) => Err(self.subject.protocol("a piece that is not JSON")),
+        }
+    }
+
+    fn end(&mut self) -> ModelChunk {
+        self.calls.end(self.finish, self.usage)
     }
 }
 

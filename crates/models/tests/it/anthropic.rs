@@ -15,7 +15,7 @@ async fn text_and_tool_use() {
             text: "Okay, checking.".into(),
             arguments: r#"{"zone": "UTC"}"#.into(),
             end: Some((
-                vec![call("toolu_01", "time", r#"{"zone":"UTC"}"#)],
+                vec![call("toolu_01", "time", r#"{"zone": "UTC"}"#)],
                 FinishReason::ToolCalls,
                 usage(472, 89)
             )),
@@ -100,21 +100,101 @@ async fn the_request_goes_where_it_is_told_with_the_key_it_was_given() {
     let received = server.received_requests().await.unwrap();
     assert_eq!(received[0].url.path(), "/v1/messages");
     assert_eq!(received[0].headers["x-api-key"], "the-key");
+    assert_eq!(received[0].headers["anthropic-version"], "2023-06-01");
     let body: Value = serde_json::from_slice(&received[0].body).unwrap();
-    assert_eq!(
-        (&body["model"], &body["stream"]),
-        (&json!("m1"), &json!(true))
-    );
-    let roles: Vec<&str> = body["messages"]
-        .as_array()
-        .unwrap()
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "time", "input": {}});
+    let result = |id: &str, content: &str| json!({"type": "tool_result", "tool_use_id": id, "content": content});
+    let expected = json!({
+        "model": "m1",
+        "stream": true,
+        "max_tokens": 4096,
+        "system": "Be brief.",
+        "tools": [{
+            "name": "time",
+            "description": "Tells the time.",
+            "input_schema": {"type": "object", "properties": {"zone": {"type": "string"}}},
+        }],
+        "messages": [
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": [
+                {"type": "text", "text": "Let me see."}, call("call_a"), call("call_b"),
+            ]},
+            {"role": "user", "content": [result("call_a", "1"), result("call_b", "2")]},
+        ],
+    });
+    assert_eq!(body, expected);
+}
+
+async fn answer_with(events: &[Value]) -> Whole {
+    let body: String = events
         .iter()
-        .filter_map(|m| m["role"].as_str())
+        .map(|event| format!("event: x\ndata: {event}\n\n"))
         .collect();
-    assert_eq!(roles, ["user", "assistant", "user"]);
-    let results = &body["messages"][2]["content"];
-    assert_eq!(results[0]["tool_use_id"], "call_a");
-    assert_eq!(results[1]["tool_use_id"], "call_b");
+    let server = server(crate::support::events(body)).await;
+    ask(
+        &model(provider(Adapter::Anthropic, &server.uri())),
+        request(),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn what_a_cache_held_is_part_of_the_prompt_and_unknown_events_pass() {
+    let whole = answer_with(&[
+        json!({"type": "message_start", "message": {"usage": {
+            "input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20,
+            "output_tokens": 1}}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "novelty"}}),
+        json!({"type": "something_new"}),
+        json!({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "Hi"}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 7}}),
+    ])
+    .await;
+    let end = Some((vec![], FinishReason::Length, usage(125, 7)));
+    assert_eq!(
+        whole,
+        Whole {
+            text: "Hi".into(),
+            end,
+            ..Whole::default()
+        }
+    );
+}
+
+#[tokio::test]
+async fn two_calls_at_once_and_a_refusal() {
+    let block = |index: u64, id: &str| {
+        json!({"type": "content_block_start", "index": index,
+            "content_block": {"type": "tool_use", "id": id, "name": "time", "input": {}}})
+    };
+    let more = |index: u64, json: &str| {
+        json!({"type": "content_block_delta", "index": index,
+            "delta": {"type": "input_json_delta", "partial_json": json}})
+    };
+    let stop = |reason: &str| json!({"type": "message_delta", "delta": {"stop_reason": reason}});
+    let whole = answer_with(&[
+        block(1, "a"),
+        block(2, "b"),
+        more(2, r#"{"zone":"#),
+        more(1, "{}"),
+        more(2, r#""UTC"}"#),
+        stop("tool_use"),
+        json!({"type": "message_stop"}),
+    ])
+    .await;
+    let (calls, finish, _) = whole.end.unwrap();
+    assert_eq!(
+        (calls, finish),
+        (
+            vec![
+                call("a", "time", "{}"),
+                call("b", "time", r#"{"zone":"UTC"}"#)
+            ],
+            FinishReason::ToolCalls
+        )
+    );
+    let refused = answer_with(&[stop("refusal"), json!({"type": "message_stop"})]).await;
+    assert_eq!(refused.end.unwrap().1, FinishReason::ContentFilter);
 }
 
 #[tokio::test]

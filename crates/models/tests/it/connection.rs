@@ -82,8 +82,12 @@ async fn raw(parts: Vec<Vec<u8>>, after: After) -> (Raw, oneshot::Receiver<()>) 
 }
 
 async fn answer(parts: Vec<Vec<u8>>, after: After) -> Whole {
+    answer_of(Adapter::OpenAi, parts, after).await
+}
+
+async fn answer_of(adapter: Adapter, parts: Vec<Vec<u8>>, after: After) -> Whole {
     let (mut raw, _gone) = raw(parts, after).await;
-    let whole = ask(&model(provider(Adapter::OpenAi, &raw.base_url)), request()).await;
+    let whole = ask(&model(provider(adapter, &raw.base_url)), request()).await;
     raw.tasks.abort_all();
     whole
 }
@@ -100,6 +104,24 @@ async fn any_script_split_at_every_byte() {
             answer(parts, After::Complete).await,
             expected,
             "split at {at}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_vendors_answers_split_anywhere() {
+    for (adapter, name) in [
+        (Adapter::Anthropic, "anthropic-text-tool.sse"),
+        (Adapter::Gemini, "gemini-tool.sse"),
+    ] {
+        let expected = answer_to(adapter, name).await;
+        assert!(expected.end.is_some(), "{name}");
+        let body = fixture(name).into_bytes();
+        let singles = body.iter().map(|byte| vec![*byte]).collect();
+        assert_eq!(
+            answer_of(adapter, singles, After::Complete).await,
+            expected,
+            "{name}"
         );
     }
 }
@@ -130,13 +152,21 @@ async fn an_end_that_is_never_marked_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_line_without_end_is_given_up_early() {
-    let mut parts = vec![fixture("openai-cut.sse").into_bytes(), b"data: ".to_vec()];
-    parts.extend(std::iter::repeat_n(vec![b'x'; 64 * 1_024], 800));
-    let whole = answer(parts, After::Hold).await;
-    assert_eq!(
-        (whole.text.as_str(), whole.error.unwrap().kind),
-        ("Hel", ModelErrorKind::Protocol)
-    );
+    for (adapter, name, said) in [
+        (Adapter::OpenAi, "openai-cut.sse", "Hel"),
+        (Adapter::Anthropic, "anthropic-cut.sse", "Okay, checking."),
+        (Adapter::Gemini, "gemini-cut.sse", "Once"),
+    ] {
+        let mut parts = vec![fixture(name).into_bytes(), b"data: ".to_vec()];
+        parts.extend(std::iter::repeat_n(vec![b'x'; 64 * 1_024], 800));
+        let whole = answer_of(adapter, parts, After::Hold).await;
+        let error = whole.error.unwrap();
+        assert_eq!(
+            (whole.text.as_str(), error.kind),
+            (said, ModelErrorKind::Protocol)
+        );
+        assert!(error.detail.contains("more than 1 MiB"), "{error}");
+    }
 }
 
 #[tokio::test]

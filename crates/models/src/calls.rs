@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use agent::ports::RawToolCall;
+use agent::ports::{ModelChunk, RawToolCall};
+use domain::{FinishReason, Usage};
 use serde_json::Value;
 
 /// Calls of one answer; the agent executes far fewer.
@@ -11,10 +12,10 @@ const CALLS: usize = 128;
 const ARGUMENTS_BYTES: usize = 1_024 * 1_024;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooMuch;
+pub(crate) struct TooMuch;
 
 #[derive(Default)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     calls: Vec<Call>,
     bytes: usize,
 }
@@ -28,12 +29,22 @@ struct Call {
 }
 
 impl Calls {
-    pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+    /// The end of the answer that these calls are of.
+    pub(crate) fn end(&mut self, finish: Option<FinishReason>, usage: Usage) -> ModelChunk {
+        let finish = match finish {
+            // Not all say that they call.
+            None | Some(FinishReason::Stop) if !self.calls.is_empty() => FinishReason::ToolCalls,
+            reason => reason.unwrap_or(FinishReason::Stop),
+        };
+        ModelChunk::End {
+            calls: self.take(),
+            finish,
+            usage,
+        }
     }
 
     /// One element of `delta.tool_calls`; answers with its piece of arguments.
-    pub(super) fn piece(&mut self, piece: &Value) -> Result<String, TooMuch> {
+    pub(crate) fn piece(&mut self, piece: &Value) -> Result<String, TooMuch> {
         let index = piece.get("index").and_then(Value::as_u64);
         let id = piece.get("id").and_then(Value::as_str).unwrap_or_default();
         let function = piece.get("function");
@@ -94,7 +105,7 @@ impl Calls {
 
     /// In order of appearance. A repeated id is left to its first call: an id that names two calls
     /// would make the history ambiguous. Pieces that never got a name are no calls.
-    pub(super) fn take(&mut self) -> Vec<RawToolCall> {
+    fn take(&mut self) -> Vec<RawToolCall> {
         let mut seen = BTreeSet::new();
         std::mem::take(&mut self.calls)
             .into_iter()
