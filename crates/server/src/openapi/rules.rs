@@ -59,6 +59,11 @@ fn properties() -> Vec<(&'static str, &'static str, Value)> {
         ("AdminUserCreate", "email", email()),
         ("AdminUserCreate", "full_name", line(NAME_CHARS)),
         ("AdminUserCreate", "password", password()),
+        (
+            "LoginRequest",
+            "email",
+            json!({ "pattern": format!("^[^{NUL}]*$") }),
+        ),
         ("ProfileChange", "full_name", line(NAME_CHARS)),
         ("PasswordChange", "new_password", password()),
         ("MessageCreate", "content", text(CONTENT_CHARS)),
