@@ -17,6 +17,8 @@ ownership          | ownership::sqlite        | open to a stranger
 one_active_run     | p6_at_once::sqlite       | answers at once in one conversation
 '
 LANES=${SABOTAGE_LANES:-3}
+# Seconds for one promise; several of them at a time, on a machine that may be slow.
+PATIENCE=480
 
 export REJOINDER_BIN=${REJOINDER_FAILPOINT_BIN:-$PWD/target/failpoints/rejoinder}
 [ -x "$REJOINDER_BIN" ] || fail "there is no $REJOINDER_BIN: scripts/failpoints.sh -p rejoinder"
@@ -41,9 +43,9 @@ try() {
   local mechanism=$1 test=$2 words=$3 kept=broken broken=kept verdict=FAILED
   local with=$work/$1.with without=$work/$1.without
   # One test must run: a name that fits none would pass.
-  timeout 240 "$promises" --exact --nocapture "$test" >"$with" 2>&1 &&
+  timeout "$PATIENCE" "$promises" --exact --nocapture "$test" >"$with" 2>&1 &&
     grep -q '^test result: ok. 1 passed' "$with" && kept=kept
-  if ! REJOINDER_SABOTAGE=$mechanism timeout 240 "$promises" --exact --nocapture "$test" >"$without" 2>&1; then
+  if ! REJOINDER_SABOTAGE=$mechanism timeout "$PATIENCE" "$promises" --exact --nocapture "$test" >"$without" 2>&1; then
     broken='broken otherwise'
     grep -q "$words" "$without" && broken=broken
   fi

@@ -166,6 +166,6 @@ promises crash 15 1 p4_matrix::
 promises promises 20 2 --skip p1_p2_p4_kills:: --skip p4_matrix::
 
 # That these tests can fail: each mechanism turned off breaks its promise.
-stage sabotage 15 - env SABOTAGE_CARGO="${build[*]}" scripts/sabotage.sh || true
+stage sabotage 25 - env SABOTAGE_CARGO="${build[*]}" scripts/sabotage.sh || true
 
 finish

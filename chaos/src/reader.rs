@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::sender::{PAUSE, ended};
 
-/// For everything that is to come.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// For everything that is to come, as long as its senders are given.
+const PATIENCE: Duration = Duration::from_secs(240);
 /// A silence in which nothing is wrong.
 const QUIET: Duration = Duration::from_secs(18);
 

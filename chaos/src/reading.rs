@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 /// A connection that is not there by then has failed.
 const OPENS: Duration = Duration::from_secs(5);
-/// Longer than anything that is waited for; sockets of the testkit panic after 20 s.
+/// Longer than anything that is waited for; shorter than what makes a socket of the testkit panic.
 const PATIENCE: Duration = Duration::from_secs(18);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,9 +18,10 @@ const ANSWERS: usize = 6;
 /// Bytes of an answer; a queue for everybody would hold `STUCK` times as much.
 const BYTES: usize = 800_000;
 /// They fill the sockets of the operating system, the memory tail and whatever else is filled once.
-/// From then on nothing may be kept: a queue would grow by 55 MiB.
+/// From then on nothing may be kept: a queue would grow by 55 MiB. What a sound server was seen to
+/// grow by is a fifth of that.
 const WARM: usize = 2;
-const ALLOWED_KIB: u64 = 16 * 1024;
+const ALLOWED_KIB: u64 = 32 * 1024;
 /// What the system may hold for one reader: what is not sent yet, what is on its way, its own buffer.
 const LEFT_BYTES: usize = 256 * 1024;
 const CATCHES_UP: Duration = Duration::from_secs(180);

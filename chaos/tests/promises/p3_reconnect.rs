@@ -1,6 +1,7 @@
 //! P3: whoever reconnects sees every token of a revision exactly once, in order. `REJOINDER_SEED`
 //! repeats a run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos::database::Kind;
@@ -8,12 +9,15 @@ use chaos::reading::{self, Got, Line, Reading, Via};
 use chaos::rig::{self, Rig};
 use serde_json::{Value, json};
 use testkit::proxy::Plan;
+use testkit::scripted::Gate;
 use testkit::{Client, CuttingProxy, Dice, scripted_text};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 const TRIALS: usize = 12;
 const TOKENS: usize = 250;
-const SCRIPT: &str = "[[script: tokens=250 delay_ms=8]]";
+/// Late joiners come before this token, however slow the machine is: the model waits for them.
+const LATE: usize = 240;
 /// For one run with all its readers.
 const LIMIT: Duration = Duration::from_secs(90);
 /// A line that stands still for longer is given up, as a client's watchdog does.
@@ -30,7 +34,12 @@ async fn cuts(kind: Kind) {
     let mut trials = JoinSet::new();
     for number in 0..TRIALS {
         let client = rig::user(&server, &format!("reader{number}")).await;
-        trials.spawn(tokio::time::timeout(LIMIT, trial(client, dice.split())));
+        let name = format!("late{number}");
+        let late = (name.clone(), rig.model.gate(&name));
+        trials.spawn(tokio::time::timeout(
+            LIMIT,
+            trial(client, dice.split(), late),
+        ));
     }
     let mut sums = Counted::default();
     while let Some(done) = trials.join_next().await {
@@ -57,10 +66,11 @@ struct Counted {
     passes: u64,
 }
 
-async fn trial(client: Client, mut dice: Dice) -> Counted {
+async fn trial(client: Client, mut dice: Dice, (name, gate): (String, Gate)) -> Counted {
     let conversation = rig::conversation(&client).await;
     let beginning = reading::end(&client).await;
-    let run = rig::send(&client, &conversation, SCRIPT).await;
+    let script = format!("[[script: tokens={TOKENS} delay_ms=8 gate={name}@{LATE}]]");
+    let run = rig::send(&client, &conversation, &script).await;
 
     let mut others = JoinSet::new();
     let via = if dice.one_in(2) {
@@ -68,22 +78,25 @@ async fn trial(client: Client, mut dice: Dice) -> Counted {
     } else {
         Via::Stream
     };
-    for (via, reading, wait) in [
-        (via, Reading::since(&beginning, &conversation), 0),
-        (via, Reading::late(&conversation), dice.within(0..2_000)),
-        (
-            via.other(),
-            Reading::late(&conversation),
-            dice.within(0..2_000),
-        ),
-    ] {
-        let (client, run) = (client.clone(), run.clone());
+    let tab = Reading::since(&beginning, &conversation);
+    let (tabs, of) = (client.clone(), run.clone());
+    others.spawn(async move { reading::read(&tabs, via, tab, &of, LIMIT).await });
+    let joined = Arc::new(Barrier::new(3));
+    for via in [via, via.other()] {
+        // When somebody joins is a throw of the dice.
+        let wait = Duration::from_millis(dice.within(0..2_000));
+        let (client, run, joined) = (client.clone(), run.clone(), joined.clone());
+        let reading = Reading::late(&conversation);
         others.spawn(async move {
-            // When somebody joins is a throw of the dice.
-            tokio::time::sleep(Duration::from_millis(wait)).await;
-            reading::read(&client, via, reading, &run, LIMIT).await
+            tokio::time::sleep(wait).await;
+            join_late(&client, via, reading, &run, &joined).await
         });
     }
+    let mut opening = JoinSet::new();
+    opening.spawn(async move {
+        joined.wait().await;
+        gate.open();
+    });
 
     let wanted = dice.within(1..21);
     let proxy = CuttingProxy::start(rig::host(client.base())).await;
@@ -109,10 +122,7 @@ async fn trial(client: Client, mut dice: Dice) -> Counted {
     while let Some(reading) = others.join_next().await {
         let reading = reading.unwrap();
         assert_eq!(reading.broken, [""; 0]);
-        // A late joiner may come after the end, and then has to ask.
-        if !reading.known.messages.is_empty() {
-            assert_eq!(reading.answer("complete"), text);
-        }
+        assert_eq!(reading.answer("complete"), text);
     }
     assert_eq!(rig::newest(&client, &conversation).await["content"], text);
     Counted {
@@ -120,6 +130,31 @@ async fn trial(client: Client, mut dice: Dice) -> Counted {
         connections: proxy.connections(),
         passes,
     }
+}
+
+/// Comes while the answer is being written, says so when it knows of it, and reads to its end.
+async fn join_late(
+    client: &Client,
+    via: Via,
+    mut reading: Reading,
+    run: &str,
+    joined: &Barrier,
+) -> Reading {
+    let token = client.token().unwrap();
+    let to = reading.to(run);
+    let line = Line::open(client.base(), &token, via, &to).await;
+    let mut line = line.expect("a late joiner is let in");
+    while reading.known.messages.is_empty() {
+        match line.next(LIMIT).await {
+            Got::Frame(frame) => reading.take(&frame),
+            other => panic!("before the answer, via {via:?}: {other:?}"),
+        }
+    }
+    joined.wait().await;
+    if reading.follow(&mut line, run, LIMIT).await {
+        return reading;
+    }
+    reading::read(client, via, reading, run, LIMIT).await
 }
 
 /// Reads from the beginning to the end of the run, through a proxy that cuts.

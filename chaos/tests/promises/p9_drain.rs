@@ -21,13 +21,18 @@ const SCRIPT: &str = "[[script: tokens=300 delay_ms=25 gate=late@200]]";
 const LIMIT: Duration = Duration::from_secs(90);
 /// As configured below.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Promised, of a run that can be handed back: from the end of one process to the model's being
-/// asked again by the next.
+/// Promised, of a run that can be handed back: from the next process's being there to the model's
+/// being asked again for all of them. How long a process needs to start is another matter.
 const HAND_OVER: Duration = Duration::from_secs(2);
+/// The slowest of them, on a machine that is busy with other things. A lease that had to run out
+/// would take longer.
+const HAND_OVER_AT_MOST: Duration = Duration::from_secs(5);
 /// What a process needs to end beside its runs, on a machine that is busy with other things; a client
 /// that held it up would do so for ever.
 const LEAVES: Duration = Duration::from_secs(10);
 const LEFT_AT_ONCE: i32 = 130;
+/// After a second signal; its answers would go on for a minute.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The provider `prefill` goes on from a partial answer, the other begins again.
 fn toml(drain: u64) -> String {
@@ -111,15 +116,18 @@ async fn restarts(kind: Kind) {
         );
         slowest_exit = slowest_exit.max(exited.duration_since(told));
         server = rig.start().await;
+        let listening = Instant::now();
         let asked_again = async || (streamed(&rig) >= asked + RUNS).then_some(());
         rig::poll("every run goes on", LIMIT, asked_again).await;
-        hand_overs.push(exited.elapsed());
+        hand_overs.push(listening.elapsed());
     }
     assert!(slowest_exit < DRAIN + LEAVES, "left after {slowest_exit:?}");
-    // The machine may be busy with other things now and then; a lease that has to run out, or a
-    // look around that has to come, takes longer each time.
     hand_overs.sort_unstable();
-    assert!(hand_overs[0] < HAND_OVER, "went on after {hand_overs:?}");
+    let (most, slowest) = (hand_overs[RESTARTS / 2], hand_overs[RESTARTS - 1]);
+    assert!(
+        most < HAND_OVER && slowest < HAND_OVER_AT_MOST,
+        "went on after {hand_overs:?}"
+    );
     rig.model.gate("late").open();
     streams.complete().await;
     stop.cancel();
@@ -132,11 +140,11 @@ async fn restarts(kind: Kind) {
     rig.finish(server).await;
     println!(
         "{}: {RESTARTS} restarts under {RUNS} answers with 2 readers each; {acknowledged} messages \
-         acknowledged and stored once; left after at most {} ms (drain {} ms), the fastest went on {} ms after that",
+         acknowledged and stored once; left after at most {} ms (drain {} ms); the next one went on at most {} ms after it was there",
         kind.name(),
         slowest_exit.as_millis(),
         DRAIN.as_millis(),
-        hand_overs[0].as_millis()
+        slowest.as_millis()
     );
 }
 
@@ -245,7 +253,7 @@ async fn twice(kind: Kind) {
     rig::poll("it drains", Duration::from_secs(10), drains).await;
     let told = Instant::now();
     server.signal("TERM").await;
-    let exit = server.ends(Duration::from_secs(2)).await;
+    let exit = server.ends(AT_ONCE).await;
     let exit = exit.expect("a second signal did not end it at once");
     let took = told.elapsed();
     assert_eq!(exit.code(), Some(LEFT_AT_ONCE), "{}", rig.binary.log());

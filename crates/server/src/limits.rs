@@ -63,8 +63,8 @@ pub const AUTH_GRACE_MS: i64 = 60_000;
 pub const DRAIN_SPREAD_MS: u64 = 3_000;
 
 /// How often an open connection asks whether its login still lives. With `LAST_WORDS` after it this
-/// stays below the five seconds that are promised.
-pub const SESSION_CHECK: Duration = Duration::from_secs(3);
+/// stays below the five seconds that are promised, also where the machine is busy.
+pub const SESSION_CHECK: Duration = Duration::from_secs(2);
 /// How often an idle connection looks at the log although nothing woke it.
 pub const FEED_POLL: Duration = Duration::from_secs(20);
 /// Events read at a time by a connection.

@@ -10,7 +10,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A silence that nothing explains: longer than a dead node's leases, and the looking around after
+/// that, on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Socket {
     inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -58,7 +60,7 @@ impl Socket {
     /// The next frame, or how it closed.
     ///
     /// # Panics
-    /// When nothing comes for 20 seconds.
+    /// When nothing comes for [`PATIENCE`].
     pub async fn next(&mut self) -> Incoming {
         match tokio::time::timeout(PATIENCE, self.read()).await {
             Ok(incoming) => incoming,

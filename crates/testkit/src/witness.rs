@@ -24,6 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::socket::PATIENCE;
+
 /// What the witness does once it has acted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Behaviour {
@@ -130,14 +132,18 @@ impl Witness {
     }
 
     /// Waits until so many calls have been written down.
+    ///
+    /// # Panics
+    /// When they have not after [`PATIENCE`], with those that were.
     pub async fn acted(&self, times: usize) {
-        // The sender lives in `self`: waiting can't fail.
-        let _ = self
-            .shared
-            .count
-            .subscribe()
-            .wait_for(|count| *count >= times)
-            .await;
+        let mut count = self.shared.count.subscribe();
+        let acted = count.wait_for(|count| *count >= times);
+        if tokio::time::timeout(PATIENCE, acted).await.is_err() {
+            panic!(
+                "{times} calls never came; those that did: {:#?}",
+                self.entries()
+            );
+        }
     }
 }
 

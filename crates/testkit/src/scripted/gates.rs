@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::socket::PATIENCE;
+
 /// Counts who has come to the gate, and whether it is open. An open gate stays open, so that a
 /// model call repeated after a restart passes.
 #[derive(Clone)]
@@ -24,13 +26,24 @@ impl Default for Gate {
 
 impl Gate {
     /// Waits until so many answers have come here since the start.
+    ///
+    /// # Panics
+    /// When they have not after [`PATIENCE`].
     pub async fn reached(&self, times: u64) {
+        if tokio::time::timeout(PATIENCE, self.comes(times))
+            .await
+            .is_err()
+        {
+            let arrivals = self.arrivals();
+            panic!("{times} answers never came to the gate; those that did: {arrivals}");
+        }
+    }
+
+    /// As [`Gate::reached`], for whoever has a deadline of their own.
+    pub(super) async fn comes(&self, times: u64) {
         // The sender lives in `self`: waiting can't fail.
-        let _ = self
-            .arrived
-            .subscribe()
-            .wait_for(|seen| *seen >= times)
-            .await;
+        let mut arrived = self.arrived.subscribe();
+        let _ = arrived.wait_for(|seen| *seen >= times).await;
     }
 
     #[must_use]

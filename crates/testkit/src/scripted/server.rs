@@ -21,6 +21,7 @@ use super::gates::{Gate, Gates};
 use super::listener::{ResetSwitch, ResettableListener};
 use super::reply::{self, Reply};
 use super::script::{Fault, Script};
+use crate::socket::PATIENCE;
 
 /// The answer to a request for a title.
 const TITLE: &str = "A scripted title";
@@ -187,7 +188,7 @@ impl ScriptedModel {
     /// Waits until the records satisfy `condition`.
     ///
     /// # Panics
-    /// After 30 seconds, with the records.
+    /// After [`PATIENCE`], with the records.
     pub async fn until(&self, condition: impl Fn(&[Recorded]) -> bool) {
         let mut changed = self.shared.changed.subscribe();
         let wait = async {
@@ -195,10 +196,7 @@ impl ScriptedModel {
                 let _ = changed.changed().await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(30), wait)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
             panic!(
                 "the scripted model was never asked so: {:#?}",
                 self.requests()
@@ -270,7 +268,7 @@ async fn gate_reached(
     Query(reached): Query<Reached>,
 ) -> StatusCode {
     let gate = shared.gates.get(&name);
-    let wait = gate.reached(reached.times);
+    let wait = gate.comes(reached.times);
     match tokio::time::timeout(Duration::from_secs(30), wait).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::REQUEST_TIMEOUT,

@@ -328,42 +328,44 @@ async fn a_run_that_is_stopped_while_it_asks_ends_with_a_denial() {
 
 #[tokio::test]
 async fn two_calls_are_asked_for_apart_and_wait_for_each_other() {
-    let witness = Witness::start().await;
-    let app = start(TestDatabase::chosen().await, order(witness.url())).await;
-    let user = app.user().await;
-    let content = r#"Two [[script: tool=order args={"sku":"A"} tool=calculator
-        args={"expression":"6*7"} tool=order args={"sku":"B"} tokens=1]]"#;
-    let sent = ask(&user, content).await;
-    let listed = user.get("/chat/approvals").await.expect(200);
-    let approvals = listed["approvals"].as_array().unwrap();
-    assert_eq!(approvals.len(), 2);
-    assert_ne!(
-        approvals[0]["arguments_hash"],
-        approvals[1]["arguments_hash"]
-    );
-    // The hash of one is no key to the other.
-    let (path, _) = decision(&approvals[0], "approve");
-    let (_, body) = decision(&approvals[1], "approve");
-    assert_eq!(user.post(&path, body).await.code(), "arguments_changed");
+    for database in databases().await {
+        let witness = Witness::start().await;
+        let app = start(database, order(witness.url())).await;
+        let user = app.user().await;
+        let content = r#"Two [[script: tool=order args={"sku":"A"} tool=calculator
+            args={"expression":"6*7"} tool=order args={"sku":"B"} tokens=1]]"#;
+        let sent = ask(&user, content).await;
+        let listed = user.get("/chat/approvals").await.expect(200);
+        let approvals = listed["approvals"].as_array().unwrap();
+        assert_eq!(approvals.len(), 2);
+        assert_ne!(
+            approvals[0]["arguments_hash"],
+            approvals[1]["arguments_hash"]
+        );
+        // The hash of one is no key to the other.
+        let (path, _) = decision(&approvals[0], "approve");
+        let (_, body) = decision(&approvals[1], "approve");
+        assert_eq!(user.post(&path, body).await.code(), "arguments_changed");
 
-    decide(&user, &approvals[0], "deny").await;
-    assert_eq!(waiting(&user).await, approvals[1]);
-    assert_eq!(witness.entries(), []);
-    decide(&user, &approvals[1], "approve").await;
-    let run = text(&sent, "run_id");
-    let mut events = user
-        .try_events(&format!("/chat/runs/{run}/events"))
-        .await
-        .unwrap();
-    while events.next().await.is_some() {}
-    let messages = user.messages(text(&sent, "conversation_id")).await;
-    assert_eq!(messages.last().unwrap()["content"], scripted_text(1));
-    let results = messages
-        .iter()
-        .filter(|m| m["message_type"] == "tool_result");
-    assert_eq!(results.count(), 3);
-    let bodies: Vec<Value> = witness.entries().into_iter().map(|e| e.body).collect();
-    assert_eq!(bodies, [approvals[1]["arguments"].clone()]);
+        decide(&user, &approvals[0], "deny").await;
+        assert_eq!(waiting(&user).await, approvals[1]);
+        assert_eq!(witness.entries(), []);
+        decide(&user, &approvals[1], "approve").await;
+        let run = text(&sent, "run_id");
+        let mut events = user
+            .try_events(&format!("/chat/runs/{run}/events"))
+            .await
+            .unwrap();
+        while events.next().await.is_some() {}
+        let messages = user.messages(text(&sent, "conversation_id")).await;
+        assert_eq!(messages.last().unwrap()["content"], scripted_text(1));
+        let results = messages
+            .iter()
+            .filter(|m| m["message_type"] == "tool_result");
+        assert_eq!(results.count(), 3);
+        let bodies: Vec<Value> = witness.entries().into_iter().map(|e| e.body).collect();
+        assert_eq!(bodies, [approvals[1]["arguments"].clone()]);
+    }
 }
 
 #[tokio::test]
@@ -514,124 +516,135 @@ async fn p5_what_is_known_is_said_and_no_more() {
     ];
     let witness = Witness::start().await;
     for class in [ToolClass::Effectful, ToolClass::ReadOnly] {
-        let tool = HttpToolConfig {
-            class,
-            timeout: Duration::from_millis(500),
-            ..allowed(witness.url())
-        };
-        let app = start(TestDatabase::chosen().await, tool).await;
-        let user = app.user().await;
-        for (behaviour, state, words) in &cases {
-            let before = witness.entries().len();
-            witness.behave(behaviour.clone());
-            let sent = ask(&user, ORDER).await;
-            let messages = user.messages(text(&sent, "conversation_id")).await;
-            assert_whole(&messages);
-            let (found, success, result) = outcome(&messages);
-            // Nobody needs to know whether something was read.
-            let reading = class == ToolClass::ReadOnly && *state == "unknown";
-            let (state, words) = if reading {
-                ("failed", "did not answer")
-            } else {
-                (*state, *words)
+        for database in databases().await {
+            let tool = HttpToolConfig {
+                class,
+                // For the whole exchange: the witness syncs its file before it answers.
+                timeout: Duration::from_secs(3),
+                ..allowed(witness.url())
             };
-            let said = result.to_string();
-            assert_eq!(found, state, "{behaviour:?}: {said}");
-            assert!(said.contains(words), "{behaviour:?}: {said:.300}");
-            assert!(said.len() < 300_000, "{behaviour:?}: {}", said.len());
-            assert!(!said.contains("s3cret"), "{behaviour:?}: {said}");
-            assert_eq!(success == "unknown", state == "unknown");
-            assert_eq!(witness.entries().len(), before + 1, "{behaviour:?}");
+            let app = start(database, tool).await;
+            let user = app.user().await;
+            for (behaviour, state, words) in &cases {
+                let before = witness.entries().len();
+                witness.behave(behaviour.clone());
+                let sent = ask(&user, ORDER).await;
+                let messages = user.messages(text(&sent, "conversation_id")).await;
+                assert_whole(&messages);
+                let (found, success, result) = outcome(&messages);
+                // Nobody needs to know whether something was read.
+                let reading = class == ToolClass::ReadOnly && *state == "unknown";
+                let (state, words) = if reading {
+                    ("failed", "did not answer")
+                } else {
+                    (*state, *words)
+                };
+                let said = result.to_string();
+                assert_eq!(found, state, "{behaviour:?}: {said}");
+                assert!(said.contains(words), "{behaviour:?}: {said:.300}");
+                assert!(said.len() < 300_000, "{behaviour:?}: {}", said.len());
+                assert!(!said.contains("s3cret"), "{behaviour:?}: {said}");
+                assert_eq!(success == "unknown", state == "unknown");
+                assert_eq!(witness.entries().len(), before + 1, "{behaviour:?}");
+            }
+            app.stop().await;
         }
-        app.stop().await;
     }
 }
 
 #[tokio::test]
 async fn a_call_that_never_left_has_failed() {
-    // A port that was free a moment ago, and is nobody's.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let tool = allowed(&format!("http://{address}"));
-    let app = start(TestDatabase::chosen().await, tool).await;
-    let user = app.user().await;
-    let sent = ask(&user, ORDER).await;
-    let messages = user.messages(text(&sent, "conversation_id")).await;
-    let (state, success, result) = outcome(&messages);
-    assert_eq!((state, success), ("failed", "false"));
-    assert!(
-        text(result, "error").contains("nothing was sent"),
-        "{result}"
-    );
+    for database in databases().await {
+        // A port that was free a moment ago, and is nobody's.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let tool = allowed(&format!("http://{address}"));
+        let app = start(database, tool).await;
+        let user = app.user().await;
+        let sent = ask(&user, ORDER).await;
+        let messages = user.messages(text(&sent, "conversation_id")).await;
+        let (state, success, result) = outcome(&messages);
+        assert_eq!((state, success), ("failed", "false"));
+        assert!(
+            text(result, "error").contains("nothing was sent"),
+            "{result}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn wrong_arguments_go_back_to_the_model_and_nowhere_else() {
-    let witness = Witness::start().await;
-    let app = start(TestDatabase::chosen().await, allowed(witness.url())).await;
-    let user = app.user().await;
-    for (arguments, word) in [
-        (json!({"sku": ""}), "/sku"),
-        (json!({"sku": "A", "n": 0}), "/n"),
-        (json!({"sku": "A", "url": "http://evil.example"}), "url"),
-        (json!({"sku": ".."}), "leads out"),
-        (json!({}), "sku"),
-    ] {
-        let content = format!("No [[script: tool=order args={arguments} tokens=1]]");
-        let sent = ask(&user, &content).await;
-        let messages = user.messages(text(&sent, "conversation_id")).await;
-        assert_whole(&messages);
-        let (state, _, result) = outcome(&messages);
-        assert_eq!(state, "failed", "{arguments}");
-        assert!(
-            text(result, "error").contains(word),
-            "{arguments}: {result}"
-        );
-        assert!(told(&app).contains(word), "{arguments}");
+    for database in databases().await {
+        let witness = Witness::start().await;
+        let app = start(database, allowed(witness.url())).await;
+        let user = app.user().await;
+        for (arguments, word) in [
+            (json!({"sku": ""}), "/sku"),
+            (json!({"sku": "A", "n": 0}), "/n"),
+            (json!({"sku": "A", "url": "http://evil.example"}), "url"),
+            (json!({"sku": ".."}), "leads out"),
+            (json!({}), "sku"),
+        ] {
+            let content = format!("No [[script: tool=order args={arguments} tokens=1]]");
+            let sent = ask(&user, &content).await;
+            let messages = user.messages(text(&sent, "conversation_id")).await;
+            assert_whole(&messages);
+            let (state, _, result) = outcome(&messages);
+            assert_eq!(state, "failed", "{arguments}");
+            assert!(
+                text(result, "error").contains(word),
+                "{arguments}: {result}"
+            );
+            assert!(told(&app).contains(word), "{arguments}");
+        }
+        assert_eq!(witness.entries(), []);
+        // An argument stays inside its place.
+        let content = r#"Odd [[script: tool=order args={"sku":"../a?b#c@d:1"} tokens=1]]"#;
+        ask(&user, content).await;
+        assert_eq!(witness.entries()[0].path, "/orders/..%2Fa%3Fb%23c%40d%3A1");
     }
-    assert_eq!(witness.entries(), []);
-    // An argument stays inside its place.
-    let content = r#"Odd [[script: tool=order args={"sku":"../a?b#c@d:1"} tokens=1]]"#;
-    ask(&user, content).await;
-    assert_eq!(witness.entries()[0].path, "/orders/..%2Fa%3Fb%23c%40d%3A1");
 }
 
 #[tokio::test]
 async fn a_tool_that_is_denied_is_neither_offered_nor_made() {
-    let witness = Witness::start().await;
-    let tool = HttpToolConfig {
-        policy: ToolPolicy::Deny,
-        ..order(witness.url())
-    };
-    let app = start(TestDatabase::chosen().await, tool).await;
-    let user = app.user().await;
-    let sent = ask(&user, ORDER).await;
-    assert_eq!(sent["ai_message"]["status"], "complete");
-    let messages = user.messages(text(&sent, "conversation_id")).await;
-    assert_eq!(outcome(&messages).0, "denied");
-    let offered = app.model.answers()[0].body["tools"].to_string();
-    assert!(offered.contains("calculator") && !offered.contains("\"order\""));
-    assert_eq!(witness.entries(), []);
+    for database in databases().await {
+        let witness = Witness::start().await;
+        let tool = HttpToolConfig {
+            policy: ToolPolicy::Deny,
+            ..order(witness.url())
+        };
+        let app = start(database, tool).await;
+        let user = app.user().await;
+        let sent = ask(&user, ORDER).await;
+        assert_eq!(sent["ai_message"]["status"], "complete");
+        let messages = user.messages(text(&sent, "conversation_id")).await;
+        assert_eq!(outcome(&messages).0, "denied");
+        let offered = app.model.answers()[0].body["tools"].to_string();
+        assert!(offered.contains("calculator") && !offered.contains("\"order\""));
+        assert_eq!(witness.entries(), []);
+    }
 }
 
 #[tokio::test]
 async fn nobody_is_asked_about_a_call_that_its_tool_would_refuse() {
-    let witness = Witness::start().await;
-    let app = start(TestDatabase::chosen().await, order(witness.url())).await;
-    let user = app.user().await;
-    let sent = ask(
-        &user,
-        r#"Order [[script: tool=order args={"n":0} tokens=3]]"#,
-    )
-    .await;
-    assert_eq!(sent["ai_message"]["content"], scripted_text(3));
-    let (_, messages) = ended(&user, &sent).await;
-    let (state, success, result) = outcome(&messages);
-    assert_eq!((state, success), ("failed", "false"), "{result}");
-    assert_eq!(
-        user.get("/chat/approvals").await.expect(200)["approvals"],
-        json!([])
-    );
-    assert!(witness.entries().is_empty());
+    for database in databases().await {
+        let witness = Witness::start().await;
+        let app = start(database, order(witness.url())).await;
+        let user = app.user().await;
+        let sent = ask(
+            &user,
+            r#"Order [[script: tool=order args={"n":0} tokens=3]]"#,
+        )
+        .await;
+        assert_eq!(sent["ai_message"]["content"], scripted_text(3));
+        let (_, messages) = ended(&user, &sent).await;
+        let (state, success, result) = outcome(&messages);
+        assert_eq!((state, success), ("failed", "false"), "{result}");
+        assert_eq!(
+            user.get("/chat/approvals").await.expect(200)["approvals"],
+            json!([])
+        );
+        assert!(witness.entries().is_empty());
+    }
 }
