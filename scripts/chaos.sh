@@ -3,7 +3,7 @@
 #   kill      TRIALS kills per database (default 3000; with SEED, which repeats a group, 50)
 #   matrix    death at every failpoint
 #   disk      every write, sync, cut and open of the database's files fails once
-#   requests  MINUTES (default 60) of requests made from the API's document
+#   requests  MINUTES (default 60) of requests made from the API's document, the databases in turn
 # DATABASE is sqlite, postgres or both. A part that fails does not hide the next. Ends with an error
 # when a promise was broken; what is kept then is named.
 . "$(dirname "$0")/lib.sh"
@@ -40,7 +40,13 @@ for name in "${parts[@]}"; do
       ;;
     matrix) part matrix target/debug/chaos matrix --database "$database" ;;
     disk) part disk target/debug/chaos disk ;;
-    requests) part requests scripts/schemathesis.sh --minutes "${MINUTES:-60}" ;;
+    requests)
+      if [ "$database" != sqlite ]; then
+        export SCHEMATHESIS_POSTGRES_URL=$REJOINDER_TEST_POSTGRES_URL
+      fi
+      [ "$database" != postgres ] || export SCHEMATHESIS_SQLITE=no
+      part requests scripts/schemathesis.sh --minutes "${MINUTES:-60}"
+      ;;
     *) fail "there is no part $name: kill, matrix, disk, requests" ;;
   esac
 done

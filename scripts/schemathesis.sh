@@ -4,6 +4,8 @@
 #   schemathesis.sh --minutes 60    goes on until then
 #   schemathesis.sh --seed N        repeats a run; anything else is handed on as well
 # SCHEMATHESIS_DATABASE_URL: a PostgreSQL database of its own instead of SQLite.
+# SCHEMATHESIS_POSTGRES_URL: a server of PostgreSQL; with --minutes every second run is on it, in a
+# database of its own (SCHEMATHESIS_SQLITE=no: every run).
 . "$(dirname "$0")/lib.sh"
 
 minutes=
@@ -55,10 +57,20 @@ if [ -z "$minutes" ]; then
   attack --max-examples 50 --seed 1 "$@"
 else
   # One run after the other, each with a seed of its own.
-  end=$((SECONDS + minutes * 60)) runs=0
+  end=$((SECONDS + minutes * 60)) runs=0 on_postgres=0
+  server=${SCHEMATHESIS_POSTGRES_URL:-}
   while [ "$SECONDS" -lt "$end" ]; do
-    attack --max-examples 200 "$@"
+    if [ -n "$server" ] && { [ $((runs % 2)) = 1 ] || [ "${SCHEMATHESIS_SQLITE:-}" = no ]; }; then
+      name=schemathesis_$$_$runs
+      psql --quiet --dbname="$server" --command="CREATE DATABASE $name"
+      say "On PostgreSQL"
+      SCHEMATHESIS_DATABASE_URL=${server%/*}/$name attack --max-examples 200 "$@"
+      psql --quiet --dbname="$server" --command="DROP DATABASE $name WITH (FORCE)"
+      on_postgres=$((on_postgres + 1))
+    else
+      attack --max-examples 200 "$@"
+    fi
     runs=$((runs + 1))
   done
-  say "$runs runs in $minutes minutes"
+  say "$runs runs in $minutes minutes, $on_postgres of them on PostgreSQL"
 fi

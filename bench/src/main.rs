@@ -7,6 +7,7 @@
     reason = "a measurement that can't go on should panic where it is"
 )]
 
+mod crowd;
 mod environment;
 mod figures;
 mod model;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use testkit::{Client, Dice, Incoming, Socket};
 use tokio::task::JoinSet;
 
+use crate::crowd::Crowd;
 use crate::figures::{Samples, Verdict, median, millis};
 use crate::model::{Clock, ENDLESS, LONG, Model};
 use crate::person::{message, people};
@@ -67,13 +68,14 @@ pub async fn measure(options: &Options) -> Vec<Verdict> {
         grown_alone.push(mib(between) - mib(before));
 
         let mut slow = slow_readers(&answers, options.slow, &mut dice);
+        slow.complete(options.slow).await;
         options.settle().await;
         let settled = server.memory();
         beside.push(samples.during(options.phase()).await);
         let after = server.memory();
         grown_beside.push(mib(after) - mib(settled));
         cost.push((settled as f64 - between as f64) / options.slow as f64);
-        slow.shutdown().await;
+        slow.leave().await;
         options.settle().await;
         println!(
             "  {round} alone   {}  memory {:.1} MiB",
@@ -135,8 +137,8 @@ async fn read(mut socket: Socket, clock: Clock, samples: Samples) {
 }
 
 /// Spread over everybody's answers. Every fifth takes nothing.
-fn slow_readers(answers: &[Streaming], count: usize, dice: &mut Dice) -> JoinSet<()> {
-    let mut slow = JoinSet::new();
+fn slow_readers(answers: &[Streaming], count: usize, dice: &mut Dice) -> Crowd {
+    let mut slow = Crowd::default();
     for number in 0..count {
         let answer = &answers[number % answers.len()];
         let rate = if number % 5 == 0 {
@@ -144,11 +146,12 @@ fn slow_readers(answers: &[Streaming], count: usize, dice: &mut Dice) -> JoinSet
         } else {
             dice.within(1..SLOW_RATE + 1)
         };
-        slow.spawn(slow::read(
+        slow.add(slow::read(
             answer.client.clone(),
             answer.conversation.clone(),
             answer.beginning.clone(),
             usize::try_from(rate).unwrap(),
+            slow.present.clone(),
         ));
     }
     slow

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use testkit::{Client, Dice};
+use testkit::{Client, Dice, Incoming};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::crowd::{Crowd, Present};
 use crate::figures::{Phase, Samples, Verdict, median, millis};
 use crate::model::Model;
 use crate::person::{message, people};
@@ -22,6 +23,9 @@ const SOCKETS: usize = 20;
 /// stays below the limit on sending. Were it always as long, people who once waited for the same
 /// commit would ask in the same moment for ever after.
 const READS: Duration = Duration::from_millis(1_500);
+
+/// As a client that was told to come back does.
+const COMES_BACK: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Flood {
@@ -52,23 +56,27 @@ pub async fn measure(options: &Options) -> Vec<Verdict> {
     for round in 1..=options.rounds {
         alone.push(samples.during(options.phase()).await);
         let counts = Arc::new(Flood::default());
-        let mut flood = JoinSet::new();
+        let mut flood = Crowd::default();
         for _ in 0..SOCKETS {
-            flood.spawn(listen(flooder.clone()));
+            flood.add(listen(flooder.clone(), flood.present.clone()));
         }
+        flood.complete(SOCKETS).await;
         for _ in 0..options.lanes {
-            flood.spawn(send(flooder.clone(), dice.split(), counts.clone()));
+            flood.add(send(flooder.clone(), dice.split(), counts.clone()));
         }
         options.settle().await;
         beside.push(samples.during(options.phase()).await);
-        flood.shutdown().await;
+        flood.leave().await;
+        // One that meets no limit is none.
+        let refused = counts.refused.load(Ordering::Relaxed);
+        assert!(refused > 0, "nothing of the flood was refused");
         options.settle().await;
         println!("  {round} alone   {}", alone[round - 1]);
         println!(
             "  {round} beside  {}  flood: {} accepted, {} refused",
             beside[round - 1],
             counts.accepted.load(Ordering::Relaxed),
-            counts.refused.load(Ordering::Relaxed),
+            refused,
         );
         assert!(asking.try_join_next().is_none(), "somebody stopped asking");
     }
@@ -104,10 +112,20 @@ async fn ask(client: Client, samples: Samples, mut dice: Dice) {
     }
 }
 
-/// One of the flooder's sockets, which takes everything.
-async fn listen(client: Client) {
-    let mut socket = client.socket(None, &[]).await;
-    while let testkit::Incoming::Frame(_) = socket.next().await {}
+/// One of the flooder's sockets, which takes everything, and comes back where it was not let in: those
+/// of the phase before may still be there.
+async fn listen(client: Client, present: Present) {
+    loop {
+        let mut socket = client.socket(None, &[]).await;
+        if let Incoming::Frame(first) = socket.next().await
+            && first["type"] == "connection"
+        {
+            present.comes();
+            while let Incoming::Frame(_) = socket.next().await {}
+            present.goes();
+        }
+        sleep(COMES_BACK).await;
+    }
 }
 
 /// Sends as fast as it is answered, yes or no.

@@ -8,13 +8,22 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::client_async;
 
+use crate::crowd::Present;
+
 /// The operating system should hold little for it.
 const RECEIVE_BUFFER: u32 = 4 * 1024;
 
 /// Opens a socket that reads on from `since`, and takes `rate` bytes of it a second until it is
-/// dropped or closed by the server.
-pub async fn read(client: Client, conversation: String, since: String, rate: usize) {
+/// dropped; where the server closes it, another one.
+pub async fn read(
+    client: Client,
+    conversation: String,
+    since: String,
+    rate: usize,
+    present: Present,
+) {
     let mut stream = open(&client, &conversation, &since).await;
+    present.comes();
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut bytes = vec![0; rate.max(1)];

@@ -100,6 +100,15 @@ impl Database {
         self.texts(SQLITE, POSTGRES).await
     }
 
+    /// The runs that are open, each with its fence: whoever takes one over raises it.
+    pub async fn fences(&self) -> Vec<String> {
+        const SQLITE: &str = "SELECT hex(run_id) || ' ' || fence FROM runs
+            WHERE state NOT IN ('completed', 'failed', 'cancelled')";
+        const POSTGRES: &str = "SELECT run_id::text || ' ' || fence FROM runs
+            WHERE state NOT IN ('completed', 'failed', 'cancelled')";
+        self.texts(SQLITE, POSTGRES).await
+    }
+
     /// Waits until the runs that are open now are over; newer ones don't count. Answers how long it
     /// took.
     ///

@@ -1,4 +1,4 @@
-//! One client: sends in any of the three forms, reads streams across cuts, and writes down what it
+//! One client: sends in any of the four forms, reads streams across cuts, and writes down what it
 //! was told.
 
 use std::time::Duration;
@@ -26,11 +26,15 @@ pub enum Form {
     Detach,
     /// The run's events, to their end.
     Stream,
+    /// The `ack` of a socket, once message and run are stored.
+    Socket,
 }
 
 impl Form {
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Detach, Self::Stream, Self::Socket];
+
     pub fn any(dice: &mut Dice) -> Self {
-        [Self::Wait, Self::Detach, Self::Stream][dice.within(0..3) as usize]
+        Self::ALL[dice.within(0..4) as usize]
     }
 }
 
@@ -62,16 +66,18 @@ impl Sender {
         });
         let op = self.recorder.invoke(&self.email, message);
         let sent = async {
-            match form {
+            let sent = match form {
                 Form::Wait => self.client.try_post("/chat/messages", &body).await.map(Err),
                 Form::Detach => self.client.try_send_async(&body).await.map(Err),
                 Form::Stream => self.client.try_send_stream(&body).await,
-            }
+                Form::Socket => return self.client.try_send_socket(&body).await.map(Err),
+            };
+            sent.map_err(|error| error.to_string())
         };
         let told = match tokio::time::timeout(PATIENCE, sent).await {
             Ok(Ok(Ok(events))) => return self.read(message, op, events).await,
             Ok(Ok(Err(answer))) => self.judge(message, op, &answer),
-            Ok(Err(error)) => self.unsure(op, &error.to_string()),
+            Ok(Err(error)) => self.unsure(op, &error),
             Err(_) => self.unsure(op, "timeout"),
         };
         if told == Told::No("unauthenticated".to_owned()) {
@@ -102,6 +108,8 @@ impl Sender {
             (409, "idempotency_key_reused"),
             (401, "unauthenticated"),
             (429, "rate_limited"),
+            // Those of earlier attempts are still being cleared away.
+            (429, "too_many_sockets"),
         ];
         let code = answer.code().to_owned();
         if !expected.contains(&(status.as_u16(), code.as_str())) {

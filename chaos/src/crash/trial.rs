@@ -39,6 +39,8 @@ pub struct Report {
     pub point: &'static str,
     pub hit: u64,
     pub deaths: usize,
+    /// Deaths that the trial was for.
+    pub wanted: usize,
     /// From the last restart to the end of the runs that the death left.
     pub recovery: Duration,
     pub verdict: Verdict,
@@ -202,6 +204,7 @@ impl Trial {
             point: self.point,
             hit: self.hit,
             deaths,
+            wanted: 1 + usize::from(self.twice),
             recovery,
             verdict,
             streams_resumed: log.resumed,

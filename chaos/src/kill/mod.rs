@@ -7,6 +7,7 @@
 //! rather than in time. What the machine adds, by how it schedules, no seed can repeat: the same seed
 //! tries the same again, as often as it takes.
 
+mod enough;
 mod writer;
 
 use std::fmt;
@@ -121,6 +122,7 @@ pub async fn group(kind: Kind, kills: u64, seed: u64) -> Group {
     let state = State::collect(node.url(), &emails, &node.database).await;
     let mut verdict = history::check(&recorder.lines(), &state);
     verdict.broken.extend(broken);
+    verdict.broken.extend(enough::lacking(kills, &verdict));
     verdict.broken.extend(node.stop().await.err());
     verdict.broken.extend(node.database.damage().await);
     let kept = (!verdict.broken.is_empty()).then(|| {

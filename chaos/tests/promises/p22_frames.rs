@@ -162,15 +162,14 @@ fn attacks() -> Vec<Attack> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_that_breaks_the_protocol_is_closed() {
-    let siege = Siege::begin(Kind::Sqlite).await;
+async fn a_socket_that_breaks_the_protocol_is_closed(kind: Kind) {
+    let siege = Siege::begin(kind).await;
     let attacker = siege.account("attacker").await;
     let attacks = attacks();
     for (name, bytes, expected) in &attacks {
         let mut raw = opened(&siege.server.url, &attacker).await;
         raw.send(bytes).await;
-        let (seen, closed) = raw.bytes(Duration::from_secs(10)).await;
+        let (seen, closed) = raw.bytes(Duration::from_secs(30)).await;
         assert!(closed, "still open after {name}");
         let code = close_code(&seen);
         assert!(expected.contains(&code), "{name}: closed with {code:?}");
@@ -180,9 +179,8 @@ async fn a_socket_that_breaks_the_protocol_is_closed() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_sockets_of_one_user_are_twenty() {
-    let siege = Siege::begin(Kind::Sqlite).await;
+async fn a_thousand_sockets_of_one_user_are_twenty(kind: Kind) {
+    let siege = Siege::begin(kind).await;
     let attacker = siege.account("attacker").await;
     let token = attacker.token().unwrap();
     let url =
@@ -258,9 +256,8 @@ fn data() -> Vec<Value> {
     all
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_frame_with_hostile_data_is_answered_or_ignored() {
-    let siege = Siege::begin(Kind::Sqlite).await;
+async fn every_frame_with_hostile_data_is_answered_or_ignored(kind: Kind) {
+    let siege = Siege::begin(kind).await;
     let attacker = siege.account("attacker").await;
     let mut sent = 0;
     for op in OPERATIONS.iter().filter(|op| op.method == "WS") {
@@ -313,4 +310,42 @@ async fn every_frame_with_hostile_data_is_answered_or_ignored() {
     siege
         .end(&format!("{sent} hostile frames of every type"))
         .await;
+}
+
+mod sqlite {
+    use super::Kind::Sqlite;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_socket_that_breaks_the_protocol_is_closed() {
+        super::a_socket_that_breaks_the_protocol_is_closed(Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_thousand_sockets_of_one_user_are_twenty() {
+        super::a_thousand_sockets_of_one_user_are_twenty(Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_frame_with_hostile_data_is_answered_or_ignored() {
+        super::every_frame_with_hostile_data_is_answered_or_ignored(Sqlite).await;
+    }
+}
+
+mod postgres {
+    use super::Kind::Postgres;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_socket_that_breaks_the_protocol_is_closed() {
+        super::a_socket_that_breaks_the_protocol_is_closed(Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_thousand_sockets_of_one_user_are_twenty() {
+        super::a_thousand_sockets_of_one_user_are_twenty(Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_frame_with_hostile_data_is_answered_or_ignored() {
+        super::every_frame_with_hostile_data_is_answered_or_ignored(Postgres).await;
+    }
 }

@@ -202,9 +202,8 @@ fn judge(name: &str, exchange: &Exchange, requests: usize) {
     assert!(rest.is_empty(), "{name}: {rest:.300}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shapes_that_two_readers_would_cut_differently() {
-    let siege = Siege::begin(Kind::Sqlite).await;
+async fn shapes_that_two_readers_would_cut_differently(kind: Kind) {
+    let siege = Siege::begin(kind).await;
     let shapes = shapes();
     for (name, bytes, requests) in &shapes {
         let mut raw = Raw::connect(&siege.server.url).await;
@@ -219,9 +218,8 @@ async fn shapes_that_two_readers_would_cut_differently() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_never_ends_is_ended() {
-    let siege = Siege::begin(Kind::Sqlite).await;
+async fn what_never_ends_is_ended(kind: Kind) {
+    let siege = Siege::begin(kind).await;
     let login = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     let starts = [
         // Of the headers, of a line of them, of a body with and without a length, of nothing.
@@ -264,4 +262,32 @@ async fn what_never_ends_is_ended() {
     siege
         .end(&format!("{count} requests that never ended"))
         .await;
+}
+
+mod sqlite {
+    use super::Kind::Sqlite;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn shapes_that_two_readers_would_cut_differently() {
+        super::shapes_that_two_readers_would_cut_differently(Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_never_ends_is_ended() {
+        super::what_never_ends_is_ended(Sqlite).await;
+    }
+}
+
+mod postgres {
+    use super::Kind::Postgres;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn shapes_that_two_readers_would_cut_differently() {
+        super::shapes_that_two_readers_would_cut_differently(Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_never_ends_is_ended() {
+        super::what_never_ends_is_ended(Postgres).await;
+    }
 }

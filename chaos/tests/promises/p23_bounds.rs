@@ -135,10 +135,11 @@ async fn bounds(kind: Kind) {
         WALL.as_secs(),
         witness.url()
     );
-    let stalls = "[limits]\nmodel_first_token_seconds = 2\nmodel_next_token_seconds = 2\n";
+    // Long enough that answers of a megabyte beside each other are not taken for stalls.
+    let stalls = "[limits]\nmodel_first_token_seconds = 5\nmodel_next_token_seconds = 5\n";
     tokio::join!(
         run(kind, stalls, cases(), LIMIT),
-        run(kind, &wall, endless(), WALL * 3),
+        run(kind, &wall, endless(), WALL * 6),
         tokens(kind),
     );
 }
@@ -243,7 +244,7 @@ async fn one(
             .any(|call| call.model() == name && call.ended == Ended::Running);
         (!open).then_some(())
     };
-    rig::poll("the upstream is closed", Duration::from_secs(2), closed).await;
+    rig::poll("the upstream is closed", WALL, closed).await;
     if calls.len() == STEPS {
         let offered = |call: &testkit::scripted::Recorded| {
             call.body["tools"]

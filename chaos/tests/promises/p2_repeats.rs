@@ -1,5 +1,5 @@
 //! P2: sending again never makes a second message. Every message is sent one to five times at once, in
-//! any of the three forms, under kills; then everything once more in each form, and once with another
+//! any of the four forms, under kills; then everything once more in each form, and once with another
 //! body. `REJOINDER_SEED` repeats a run.
 
 use std::time::Duration;
@@ -89,7 +89,7 @@ async fn repeats(kind: Kind) {
 
     let mut others = 0;
     for (sender, message) in sent.iter() {
-        for form in [Form::Wait, Form::Detach, Form::Stream] {
+        for form in Form::ALL {
             let told = sender.attempt(message, form).await;
             assert!(
                 matches!(told, Told::Yes(_)),

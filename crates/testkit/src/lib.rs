@@ -13,6 +13,7 @@ pub mod database;
 pub mod dice;
 pub mod faketime;
 pub mod golden;
+mod over_socket;
 pub mod process;
 pub mod proxy;
 pub mod scripted;

@@ -54,7 +54,12 @@ impl Socket {
 
     /// Sends anything, well-formed or not.
     pub async fn send_text(&mut self, text: &str) {
-        self.inner.send(Message::text(text)).await.unwrap();
+        self.try_send_text(text).await.unwrap();
+    }
+
+    /// As [`Socket::send_text`], where the other side may be gone.
+    pub async fn try_send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.inner.send(Message::text(text)).await
     }
 
     /// The next frame, or how it closed.
