@@ -142,8 +142,8 @@ async fn join_late(
 ) -> Reading {
     let token = client.token().unwrap();
     let to = reading.to(run);
-    let line = Line::open(client.base(), &token, via, &to).await;
-    let mut line = line.expect("a late joiner is let in");
+    let let_in = async || Line::open(client.base(), &token, via, &to).await;
+    let mut line = rig::poll("a late joiner is let in", LIMIT, let_in).await;
     while reading.known.messages.is_empty() {
         match line.next(LIMIT).await {
             Got::Frame(frame) => reading.take(&frame),
