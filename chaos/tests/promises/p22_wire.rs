@@ -236,16 +236,20 @@ async fn what_never_ends_is_ended(kind: Kind) {
     let mut count = 0;
     for (start, status) in starts {
         for _ in 0..100 {
-            let (url, start) = (siege.server.url.clone(), start.clone());
+            let mut raw = Raw::connect(&siege.server.url).await;
+            let start = start.clone();
             count += 1;
             open.spawn(async move {
-                let mut raw = Raw::connect(&url).await;
                 raw.send(start.as_bytes()).await;
                 // Twice the longest wait of the server (`limits.rs`: 30 s for a body).
                 let exchange = raw.read(Duration::from_secs(60)).await;
                 (exchange, start, status)
             });
         }
+        // What stands in the system's queue behind all of them has been taken, so they have been too:
+        // one that overflowed the queue would never be seen by the server, and never ended.
+        let health = format!("{}/health", siege.server.url);
+        assert_eq!(reqwest::get(health).await.unwrap().status(), 200);
     }
     siege.serves().await;
     while let Some(ended) = open.join_next().await {
