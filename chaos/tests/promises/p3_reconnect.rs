@@ -142,8 +142,12 @@ async fn join_late(
 ) -> Reading {
     let token = client.token().unwrap();
     let to = reading.to(run);
-    let let_in = async || Line::open(client.base(), &token, via, &to).await;
-    let mut line = rig::poll("a late joiner is let in", LIMIT, let_in).await;
+    let mut line = loop {
+        if let Some(line) = Line::open(client.base(), &token, via, &to).await {
+            break line;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     while reading.known.messages.is_empty() {
         match line.next(LIMIT).await {
             Got::Frame(frame) => reading.take(&frame),
