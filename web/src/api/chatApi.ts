@@ -70,10 +70,13 @@ export const chatApi = {
       }),
     ),
 
-  async regenerate(conversationId: string, messageId: number) {
+  async regenerate(conversationId: string, messageId: number, key: string) {
     const accepted = await unwrap(
       api.POST("/api/v1/chat/conversations/{conversation_id}/messages/{message_id}/regenerate", {
-        params: { path: { conversation_id: conversationId, message_id: messageId } },
+        params: {
+          path: { conversation_id: conversationId, message_id: messageId },
+          header: { "Idempotency-Key": key },
+        },
       }),
     );
     return { ...accepted, ai_message: accepted.ai_message as Message };

@@ -430,6 +430,25 @@ it("another answer that is complete before the request for it was answered stays
   expect(useActivity.getState().runs.c1?.state).toBe("completed");
 });
 
+it("a click that repeats a lost request for another answer is the same wish", async () => {
+  const seen: (string | null)[] = [];
+  const second = message({ id: 3, parent_id: 1, run_id: "r2", status: "queued", siblings: [2, 3] });
+  server.use(
+    http.post(at("/chat/conversations/c1/messages/2/regenerate"), ({ request }) => {
+      seen.push(request.headers.get("idempotency-key"));
+      return seen.length === 1
+        ? HttpResponse.error()
+        : HttpResponse.json({ run_id: "r2", conversation_id: "c1", ai_message: second }, { status: 202 });
+    }),
+  );
+  await expect(regenerate("c1", 2)).rejects.toMatchObject({ status: 0 });
+  await regenerate("c1", 2);
+  await regenerate("c1", 2);
+  expect(seen[0]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(seen[1]).toBe(seen[0]);
+  expect(seen[2]).not.toBe(seen[0]);
+});
+
 describe("a message that waits", () => {
   const user = (id: number, fields: Partial<Message>) =>
     message({ id, role: "user", message_type: "user_input", ...fields });

@@ -11,6 +11,7 @@ import {
   receiveMessage,
 } from "./conversationService";
 import type { AckData, ServerFrame } from "./frames";
+import { intended } from "./intentions";
 import { isQueued } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
 import { ApiError } from "./problem";
@@ -217,7 +218,9 @@ export async function stopRun(runId: string, conversationId: string): Promise<vo
 
 /** Asks for another answer in place of this one. */
 export async function regenerate(conversationId: string, messageId: number): Promise<void> {
-  const { run_id, ai_message } = await chatApi.regenerate(conversationId, messageId);
+  const { run_id, ai_message } = await intended(`regenerate ${messageId}`, (key) =>
+    chatApi.regenerate(conversationId, messageId, key),
+  );
   // A quick answer may be complete before this reply to the request is here.
   if (useActivity.getState().runs[conversationId]?.run_id === run_id) return;
   if (!knowsMessage(ai_message)) takeMessage(ai_message);
