@@ -106,6 +106,7 @@ test.describe("a tool that asks", () => {
 
   test("is allowed for a conversation, and asks again when that is taken back", async ({
     chat,
+    context,
     witness,
   }) => {
     await send(chat, ORDER);
@@ -121,13 +122,18 @@ test.describe("a tool that asks", () => {
     await tools(chat).last().getByRole("button").first().click();
     await expect(tools(chat).last()).toContainText("you allow this tool always in this conversation");
 
+    const other = await secondTab(context);
+    await other.goto(chat.url());
+    await expect(button(other, "Tools allowed in this conversation")).toBeVisible();
     await button(chat, "Tools allowed in this conversation").click();
     const dialog = chat.getByRole("dialog", { name: "Allowed in this conversation" });
     await expectAccessible(chat);
     await dialog.getByRole("button", { name: "Ask again for order" }).click();
     await expect(dialog).toContainText("every call that needs your word asks for it");
     await dialog.getByRole("button", { name: "Close" }).click();
-    await expect(button(chat, "Tools allowed in this conversation")).toBeHidden();
+    for (const page of [chat, other]) {
+      await expect(button(page, "Tools allowed in this conversation")).toBeHidden();
+    }
 
     await send(chat, ORDER);
     await expect(approval(chat)).toBeVisible();

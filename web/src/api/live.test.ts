@@ -1,3 +1,4 @@
+import { QueryObserver } from "@tanstack/react-query";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,11 +7,12 @@ import { FakeSocket } from "./fakeSocket";
 import { regenerate, startLive, stopRun, watchConversation } from "./live";
 import { type Branch, toBranch } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
+import { permissionsQuery } from "./permissions";
 import { keys, queryClient } from "./queryClient";
 import { sendMessage } from "./sending";
 import { signIn } from "./session";
 import { flushStreams, useStreams } from "./streamStore";
-import { message } from "./testData";
+import { conversation, message } from "./testData";
 import type { Message } from "./types";
 import { useVersion } from "./version";
 
@@ -447,6 +449,30 @@ it("a click that repeats a lost request for another answer is the same wish", as
   expect(seen[0]).toMatch(/^[0-9a-f-]{36}$/);
   expect(seen[1]).toBe(seen[0]);
   expect(seen[2]).not.toBe(seen[0]);
+});
+
+it("a permission that was taken back elsewhere is noticed when the feed tells of the conversation", async () => {
+  let asked = 0;
+  server.use(
+    http.get(at("/chat/conversations/c1/permissions"), () => {
+      asked += 1;
+      return HttpResponse.json({ permissions: [] });
+    }),
+  );
+  const seen = new QueryObserver(queryClient, permissionsQuery("c1"));
+  queryClient.setQueryData(keys.permissions("c1"), [{ tool_name: "order", created_at: "" }]);
+  const stopSeeing = seen.subscribe(() => {});
+  const changed = {
+    type: "conversation",
+    data: conversation({ conversation_id: "c1" }),
+    conversation_id: "c1",
+  };
+  FakeSocket.last.receive(changed);
+  await vi.waitFor(() => expect(seen.getCurrentResult().data).toEqual([]));
+  // Without any there is nothing to take back.
+  FakeSocket.last.receive(changed);
+  stopSeeing();
+  expect(asked).toBe(1);
 });
 
 describe("a message that waits", () => {

@@ -14,6 +14,7 @@ import type { AckData, ServerFrame } from "./frames";
 import { intended } from "./intentions";
 import { isQueued } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
+import { recheckPermissions } from "./permissions";
 import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
 import { resend, startSending, takeRefusal } from "./sending";
@@ -75,7 +76,14 @@ async function socketTicket(): Promise<string> {
   }
 }
 
-const LIVE = new Set<unknown>(["conversations", "conversation", "messages", "todos", "approvals"]);
+const LIVE = new Set<unknown>([
+  "conversations",
+  "conversation",
+  "messages",
+  "todos",
+  "approvals",
+  "permissions",
+]);
 const isLiveQuery = ({ queryKey }: { queryKey: readonly unknown[] }) => LIVE.has(queryKey[0]);
 
 export function receiveFrame(frame: ServerFrame): void {
@@ -105,7 +113,10 @@ export function receiveFrame(frame: ServerFrame): void {
       return;
     case "conversation":
       if ("deleted" in frame.data) forgetConversation(frame.data.conversation_id);
-      else receiveConversation(frame.data);
+      else {
+        receiveConversation(frame.data);
+        recheckPermissions(frame.data.conversation_id);
+      }
       return;
     case "todo":
       takeTodo(frame.data);

@@ -21,6 +21,13 @@ export const permissionsQuery = (conversationId: string) =>
 export const reloadPermissions = (conversationId: string): void =>
   void queryClient.invalidateQueries({ queryKey: keys.permissions(conversationId) });
 
+/** A conversation has changed: it may be that another device took a permission back. */
+export function recheckPermissions(conversationId: string): void {
+  const known = queryClient.getQueryData<Permission[]>(keys.permissions(conversationId));
+  // A new one comes with its approval.
+  if (known?.length) reloadPermissions(conversationId);
+}
+
 /** Has a tool ask again. Taken back already, on another device, is as good. */
 export async function revokePermission(conversationId: string, toolName: string): Promise<void> {
   try {
