@@ -188,16 +188,36 @@ pub trait Model: Send + Sync + 'static {
     async fn answer(&self, request: ModelRequest) -> Result<ModelStream, ModelError>;
 }
 
+/// A provider whose own list could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlisted {
+    pub provider: String,
+    pub error: ModelError,
+}
+
+/// What can be chosen, and what could not be found out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelList {
+    /// Known ones, the default first.
+    pub models: Vec<ModelInfo>,
+    /// In the order of the configuration. Models of theirs that are known otherwise are in `models`
+    /// all the same.
+    pub unlisted: Vec<Unlisted>,
+}
+
 /// The models that this server can use.
 #[async_trait]
 pub trait ModelCatalog: Send + Sync + 'static {
-    /// Known ones, the default first. Providers that can list theirs are asked, with a short
-    /// deadline, and remembered for a minute.
-    async fn list(&self) -> Vec<ModelInfo>;
-    /// `None` when no model is configured at all.
+    /// Providers that can list theirs are asked, with a short deadline; what they say is remembered
+    /// for a minute, that they said nothing is not.
+    async fn list(&self) -> ModelList;
+    /// The default as far as it is known without asking anybody: `None` when no model is configured
+    /// at all, or when the provider whose turn it is has not yet said what it has.
     fn default_id(&self) -> Option<String>;
-    /// By id; `None` is the default.
-    fn model(&self, id: Option<&str>) -> Result<Arc<dyn Model>, ModelError>;
+    /// The default. Its provider is asked for its list where that decides, and where it can't be
+    /// had, that is the error: no other provider's model takes its place. Safe to drop.
+    async fn default_model(&self) -> Result<Arc<dyn Model>, ModelError>;
+    fn model(&self, id: &str) -> Result<Arc<dyn Model>, ModelError>;
 }
 
 /// What a tool may know about its call.

@@ -433,8 +433,14 @@ pub trait RunStore {
     ) -> StoreResult<(Vec<Message>, bool)>;
 
     /// Makes ready for a model call: the open answer as it is (now `streaming`), or a new
-    /// `assistant_response` at the end of the branch. Safe to repeat.
-    async fn begin_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer>;
+    /// `assistant_response` at the end of the branch. `model` becomes the run's where it has none,
+    /// so that whoever takes the run up later knows who wrote what is there. Safe to repeat.
+    async fn begin_answer(
+        &self,
+        fence: Fence,
+        model: Option<&str>,
+        now: Timestamp,
+    ) -> StoreResult<OpenAnswer>;
     /// The text so far becomes a superseded revision; the answer is empty again with
     /// `revision + 1`. Does nothing but answer when the text so far is empty.
     async fn restart_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer>;

@@ -1,13 +1,12 @@
 //! All models that this server can use.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo};
+use agent::ports::{
+    Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo, ModelList, Unlisted,
+};
 use async_trait::async_trait;
 use futures::future::join_all;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::config::{ConfigError, ProviderConfig, model_name_is_plain};
 use crate::listing;
@@ -16,15 +15,11 @@ use crate::remote::RemoteModel;
 
 /// Provider part of the ids of models that run in this process.
 pub const LOCAL_PROVIDER: &str = "local";
-/// For all providers together, as they are asked at the same time.
-const LIST_DEADLINE: Duration = Duration::from_secs(2);
-const LIST_KEPT: Duration = Duration::from_secs(60);
 
 pub struct Catalog {
     providers: Vec<Arc<Provider>>,
     local: Vec<Arc<dyn Model>>,
     default_id: Option<String>,
-    asked_at: Mutex<Option<Instant>>,
 }
 
 impl Catalog {
@@ -78,12 +73,7 @@ impl Catalog {
             providers: made,
             local,
             default_id,
-            asked_at: Mutex::new(None),
         })
-    }
-
-    fn not_configured(&self, detail: String) -> ModelError {
-        ModelError::new(ModelErrorKind::NotConfigured, detail)
     }
 
     fn known_providers(&self) -> String {
@@ -99,26 +89,27 @@ impl Catalog {
         }
     }
 
-    /// Asks all providers, unless that was done within the last minute. Who asks meanwhile waits
-    /// for the same answers.
-    async fn refresh(&self) {
-        let mut asked_at = self.asked_at.lock().await;
-        if asked_at.is_some_and(|at| at.elapsed() < LIST_KEPT) {
-            return;
-        }
-        let asked = self
-            .providers
-            .iter()
-            .map(|provider| tokio::time::timeout(LIST_DEADLINE, listing::refresh(provider)));
-        join_all(asked).await;
-        *asked_at = Some(Instant::now());
+    /// All providers, at the same time.
+    async fn refresh(&self) -> Vec<Unlisted> {
+        let asked = self.providers.iter().map(|provider| async {
+            let error = listing::refresh(provider).await.err()?;
+            Some(Unlisted {
+                provider: provider.config.name.clone(),
+                error,
+            })
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
+}
+
+fn not_configured(detail: String) -> ModelError {
+    ModelError::new(ModelErrorKind::NotConfigured, detail)
 }
 
 #[async_trait]
 impl ModelCatalog for Catalog {
-    async fn list(&self) -> Vec<ModelInfo> {
-        self.refresh().await;
+    async fn list(&self) -> ModelList {
+        let unlisted = self.refresh().await;
         let remote = self.providers.iter().flat_map(|provider| {
             provider
                 .names()
@@ -126,69 +117,88 @@ impl ModelCatalog for Catalog {
                 .map(|name| provider.info(&name))
                 .collect::<Vec<_>>()
         });
-        let mut all: Vec<ModelInfo> = vec![];
-        let chosen = self.default_id().and_then(|id| self.model(Some(&id)).ok());
+        let mut models: Vec<ModelInfo> = vec![];
+        let chosen = self.default_id().and_then(|id| self.model(&id).ok());
         let first = chosen.map(|model| model.info().clone());
         let local = self.local.iter().map(|model| model.info().clone());
         for info in first.into_iter().chain(remote).chain(local) {
-            if !all.iter().any(|other| other.id == info.id) {
-                all.push(info);
+            if !models.iter().any(|other| other.id == info.id) {
+                models.push(info);
             }
         }
-        all
+        ModelList { models, unlisted }
     }
 
     fn default_id(&self) -> Option<String> {
-        self.default_id
-            .clone()
-            .or_else(|| {
-                self.providers.iter().find_map(|provider| {
-                    Some(format!(
-                        "{}/{}",
-                        provider.config.name,
-                        provider.default_model()?
-                    ))
-                })
-            })
-            .or_else(|| self.local.first().map(|model| model.info().id.clone()))
+        if let Some(chosen) = &self.default_id {
+            return Some(chosen.clone());
+        }
+        // The first provider's or none: whoever connects an endpoint wants it to answer, and is told
+        // when it can't, instead of getting the words of another one.
+        match self.providers.first() {
+            Some(provider) => {
+                let model = provider.default_model()?;
+                Some(format!("{}/{model}", provider.config.name))
+            }
+            None => self.local.first().map(|model| model.info().id.clone()),
+        }
     }
 
-    fn model(&self, id: Option<&str>) -> Result<Arc<dyn Model>, ModelError> {
-        let default = if id.is_none() {
-            self.default_id()
-        } else {
-            None
-        };
-        let Some(id) = id.or(default.as_deref()) else {
-            return Err(self.not_configured(
+    async fn default_model(&self) -> Result<Arc<dyn Model>, ModelError> {
+        if let Some(id) = self.default_id() {
+            return self.model(&id);
+        }
+        let Some(provider) = self.providers.first() else {
+            return Err(not_configured(
                 "No model is configured. Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or OLLAMA_HOST, or run `rejoinder model pull` for the built-in one, and start again."
                     .to_owned(),
             ));
         };
+        let name = &provider.config.name;
+        listing::refresh(provider).await.map_err(|mut error| {
+            // An endpoint that has no list can be used all the same.
+            if !error.kind.transient() && error.kind != ModelErrorKind::Auth {
+                error.detail = format!(
+                    "{} Or name the model that is to answer: --model {name}/NAME.",
+                    error.detail
+                );
+            }
+            error
+        })?;
+        let model = provider.default_model().ok_or_else(|| {
+            not_configured(format!(
+                "{name} at {} has no model that can chat. Load one there, or choose another model.",
+                provider.host
+            ))
+        })?;
+        Ok(Arc::new(RemoteModel::new(Arc::clone(provider), &model)))
+    }
+
+    fn model(&self, id: &str) -> Result<Arc<dyn Model>, ModelError> {
         if let Some(model) = self.local.iter().find(|model| model.info().id == id) {
             return Ok(Arc::clone(model));
         }
         let Some((provider, model)) = id.split_once('/') else {
-            return Err(self.not_configured(format!(
+            return Err(not_configured(format!(
                 "\"{}\" is not the name of a model. Names look like provider/model.",
                 short(id)
             )));
         };
         if provider == LOCAL_PROVIDER {
-            return Err(self.not_configured(format!(
+            return Err(not_configured(format!(
                 "The built-in model {} is not here. Run `rejoinder model pull`, start again, or choose another model.",
                 short(model)
             )));
         }
         let Some(provider) = self.providers.iter().find(|p| p.config.name == provider) else {
-            return Err(self.not_configured(format!(
+            return Err(not_configured(format!(
                 "Provider \"{}\" is not configured on this server. {}. Choose another model.",
                 short(provider),
                 self.known_providers()
             )));
         };
         if !model_name_is_plain(model) {
-            return Err(self.not_configured(format!(
+            return Err(not_configured(format!(
                 "\"{}\" can't be a model of {}. Choose another model.",
                 short(model),
                 provider.config.name

@@ -1,5 +1,7 @@
 //! What went wrong upstream, as a [`ModelError`] that says what to do and holds no secret.
 
+use std::time::Duration;
+
 use agent::ports::{ModelError, ModelErrorKind as Kind};
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
@@ -132,6 +134,19 @@ impl Subject {
             );
         }
         made
+    }
+
+    /// Connected or not: nothing came in time.
+    pub(crate) fn silent(&self, patience: Duration) -> ModelError {
+        ModelError::new(
+            Kind::Unreachable,
+            format!(
+                "{} at {} did not answer within {} seconds. Check the address and that it is running.",
+                self.provider,
+                self.host,
+                patience.as_secs()
+            ),
+        )
     }
 
     pub(crate) fn interrupted(&self) -> ModelError {

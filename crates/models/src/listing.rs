@@ -1,9 +1,12 @@
 //! Asking providers which models they have.
 
+use std::time::Duration;
+
 use agent::ports::{ModelError, ModelErrorKind};
 use reqwest::Response;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{Adapter, model_name_is_plain};
 use crate::failure::Subject;
@@ -14,24 +17,50 @@ const LIST_BYTES: usize = 4 * 1_024 * 1_024;
 /// Models of one provider that are offered; others can be typed.
 const LISTED: usize = 500;
 
-/// Asks the endpoint and remembers its answer. Where it can't be asked or does not answer, what was
-/// known stays.
-pub(crate) async fn refresh(provider: &Provider) {
+/// A list that came is not asked for again for this long.
+const LIST_KEPT: Duration = Duration::from_secs(60);
+/// An endpoint that has not sent its list by then counts as silent.
+const LIST_DEADLINE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Asked {
+    ended: Instant,
+    result: Result<(), ModelError>,
+}
+
+/// Asks the endpoint and remembers its answer, unless that was done within the last minute. Where it
+/// can't be asked or does not answer, what was known stays. A failure is not kept, since the endpoint
+/// may be starting just now; only who waited while it was found out is told of the same one.
+pub(crate) async fn refresh(provider: &Provider) -> Result<(), ModelError> {
     let url = match provider.config.adapter {
         Adapter::OpenAi => format!("{}/models", provider.endpoint),
         Adapter::Ollama => format!("{}/api/tags", provider.endpoint),
-        Adapter::Anthropic | Adapter::Gemini => return,
+        Adapter::Anthropic | Adapter::Gemini => return Ok(()),
     };
-    match ask(provider, &url).await {
-        Ok(models) => provider.remember_list(models),
-        Err(error) => {
-            tracing::debug!(provider = provider.config.name, %error, "no list of models");
+    let came = Instant::now();
+    let mut asked = provider.asked.lock().await;
+    if let Some(Asked { ended, result }) = &*asked {
+        let fresh = result.is_ok() && ended.elapsed() < LIST_KEPT;
+        if fresh || *ended >= came {
+            return result.clone();
         }
     }
+    let answer = timeout(LIST_DEADLINE, ask(provider, &url))
+        .await
+        .unwrap_or_else(|_| Err(provider.subject("").silent(LIST_DEADLINE)));
+    let result = answer.map(|models| provider.remember_list(models));
+    if let Err(error) = &result {
+        tracing::debug!(provider = provider.config.name, %error, "no list of models");
+    }
+    let ended = Instant::now();
+    *asked = Some(Asked {
+        ended,
+        result: result.clone(),
+    });
+    result
 }
 
 async fn ask(provider: &Provider, url: &str) -> Result<Vec<(String, Option<usize>)>, ModelError> {
-    let subject = provider.subject("");
+    let subject = provider.subject("its list of models");
     let mut call = provider.client()?.get(url);
     if let Some(key) = &provider.config.api_key {
         call = call.bearer_auth(key.expose_secret());

@@ -9,6 +9,7 @@ use reqwest::{Client, Url};
 use crate::client::Clients;
 use crate::config::{Adapter, ConfigError, ProviderConfig, check_name, endpoint};
 use crate::failure::Subject;
+use crate::listing::Asked;
 
 /// Models remembered as unable to take tools.
 const NO_TOOLS: usize = 256;
@@ -20,6 +21,8 @@ pub(crate) struct Provider {
     pub(crate) host: String,
     clients: Clients,
     learned: Mutex<Learned>,
+    /// How the last question for the list ended.
+    pub(crate) asked: tokio::sync::Mutex<Option<Asked>>,
 }
 
 #[derive(Default)]
@@ -50,6 +53,7 @@ impl Provider {
             host,
             clients: Clients::default(),
             learned: Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
         })
     }
 
@@ -130,17 +134,52 @@ impl Provider {
         names
     }
 
-    /// What answers when only the provider is known.
+    /// What answers when only the provider is known: the operator's word, then the vendor's usual
+    /// model, then the first of the endpoint's own list. `None` as long as that has not come.
     pub(crate) fn default_model(&self) -> Option<String> {
-        self.names().into_iter().next().or_else(|| {
-            let own = self.endpoint == self.config.adapter.default_base_url();
-            let vendors = match self.config.adapter {
-                Adapter::OpenAi => "gpt-5-mini",
-                Adapter::Anthropic => "claude-sonnet-4-6",
-                Adapter::Gemini => "gemini-flash-latest",
-                Adapter::Ollama => return None,
-            };
-            own.then(|| vendors.to_owned())
-        })
+        let configured = self.config.default_model.iter().chain(&self.config.models);
+        configured
+            .cloned()
+            .next()
+            .or_else(|| self.vendors_own().map(str::to_owned))
+            .or_else(|| self.names().into_iter().next())
+    }
+
+    fn vendors_own(&self) -> Option<&'static str> {
+        if self.endpoint != self.config.adapter.default_base_url() {
+            return None;
+        }
+        match self.config.adapter {
+            Adapter::OpenAi => Some("gpt-5-mini"),
+            Adapter::Anthropic => Some("claude-sonnet-4-6"),
+            Adapter::Gemini => Some("gemini-flash-latest"),
+            Adapter::Ollama => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendors_usual_model_stays_the_default_whatever_is_listed() {
+        let default = |base_url: &str| {
+            let provider = Provider::new(ProviderConfig {
+                name: "p".into(),
+                adapter: Adapter::OpenAi,
+                base_url: base_url.into(),
+                api_key: None,
+                default_model: None,
+                models: vec![],
+                context_window: None,
+                prefill: false,
+            });
+            let provider = provider.unwrap();
+            provider.remember_list(vec![("a-model".into(), None)]);
+            provider.default_model()
+        };
+        assert_eq!(default("").as_deref(), Some("gpt-5-mini"));
+        assert_eq!(default("http://other/v1").as_deref(), Some("a-model"));
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn prepare(
 pub(crate) fn check_model(state: &AppState, check: &mut Check, model: Option<&str>) {
     let Some(id) = model else { return };
     check.line("/model", id, MODEL_CHARS);
-    if let Err(error) = state.agent.models.model(Some(id)) {
+    if let Err(error) = state.agent.models.model(id) {
         check.fail("/model", error.detail);
     }
 }

@@ -39,6 +39,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub tools: Toolbox,
+    /// The models that an operator has configured, with the scripted one at this base URL.
+    pub models: fn(&str) -> Catalog,
     /// Whether runs are driven; otherwise they stay queued.
     pub answers: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
             clock: Arc::new(WallClock),
             ids: Arc::new(RandomIds::default()),
             tools: tools::built_in(),
+            models: named,
             answers: true,
         }
     }
@@ -197,6 +200,18 @@ impl TestApp {
         self.restart().await
     }
 
+    /// As [`TestApp::restart`], after the operator changed the models.
+    pub async fn restart_on(mut self, models: fn(&str) -> Catalog) -> Self {
+        self.options.models = models;
+        self.restart().await
+    }
+
+    /// As [`TestApp::restart`], and from now on runs are driven.
+    pub async fn restart_answering(mut self) -> Self {
+        self.options.answers = true;
+        self.restart().await
+    }
+
     async fn shut(&mut self) {
         self.drain.cancel();
         while let Some(ended) = self.tasks.join_next().await {
@@ -208,6 +223,31 @@ impl TestApp {
     }
 }
 
+/// `openai/scripted`, chosen by name.
+fn named(base_url: &str) -> Catalog {
+    let provider = ProviderConfig {
+        default_model: Some("scripted".to_owned()),
+        ..endpoint("openai", base_url)
+    };
+    let default = Some("openai/scripted".to_owned());
+    Catalog::new(vec![provider], default, Vec::new()).unwrap()
+}
+
+/// An endpoint whose operator gave an address and a key, and nothing else.
+#[must_use]
+pub fn endpoint(name: &str, base_url: &str) -> ProviderConfig {
+    ProviderConfig {
+        name: name.to_owned(),
+        adapter: Adapter::OpenAi,
+        base_url: base_url.to_owned(),
+        api_key: Some("sk-test".to_owned().into()),
+        default_model: None,
+        models: Vec::new(),
+        context_window: None,
+        prefill: false,
+    }
+}
+
 fn agent(
     store: &SqlStore,
     bus: &Arc<dyn Bus>,
@@ -215,22 +255,7 @@ fn agent(
     options: &Options,
     alone: bool,
 ) -> (AgentHandle, Scheduler) {
-    let provider = ProviderConfig {
-        name: "openai".to_owned(),
-        adapter: Adapter::OpenAi,
-        base_url: model.base_url(),
-        api_key: Some("sk-test".to_owned().into()),
-        default_model: Some("scripted".to_owned()),
-        models: Vec::new(),
-        context_window: None,
-        prefill: false,
-    };
-    let catalog = Catalog::new(
-        vec![provider],
-        Some("openai/scripted".to_owned()),
-        Vec::new(),
-    );
-    let catalog = Arc::new(catalog.unwrap());
+    let catalog = Arc::new((options.models)(&model.base_url()));
     let tools = options.tools.clone();
     let handle = AgentHandle::new(catalog.clone(), tools.clone(), Arc::clone(bus));
     let deps = Deps {

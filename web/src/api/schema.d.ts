@@ -634,7 +634,11 @@ export interface paths {
         /** The account's todos. */
         get: operations["list_todos"];
         put?: never;
-        /** Adds a todo. */
+        /**
+         * Adds a todo.
+         * @description `Idempotency-Key` makes it safe to repeat for 30 days: a repeat answers the same todo as it is
+         *     now.
+         */
         post: operations["add_todo"];
         delete?: never;
         options?: never;
@@ -1107,9 +1111,13 @@ export interface components {
         };
         /** @description The default first. */
         ModelsResponse: {
-            /** @description `null` when no model is configured. */
+            /**
+             * @description `null` when no model is configured, or when the provider whose turn it is names none and its
+             *     own list could not be had: a message without `model` asks it again.
+             */
             default: string | null;
             models: components["schemas"]["ModelResponse"][];
+            unlisted: components["schemas"]["UnlistedResponse"][];
         };
         /** @description UTF-8 bytes per channel that the message holds. */
         OffsetsResponse: {
@@ -1243,6 +1251,10 @@ export interface components {
             error: components["schemas"]["RunErrorResponse"] | null;
             /** Format: date-time */
             finished_at: string | null;
+            /**
+             * @description `provider/model`; stays the same until the run's end. `null` until the first model call where
+             *     neither the message nor its conversation named one.
+             */
             model: string | null;
             /** Format: uuid */
             run_id: string;
@@ -1251,7 +1263,7 @@ export interface components {
             state: components["schemas"]["RunState"];
             /**
              * Format: int64
-             * @description Recorded steps.
+             * @description Model and tool calls so far; that of the last answer counts once the run has ended.
              */
             step: number;
             usage: components["schemas"]["UsageResponse"];
@@ -1405,6 +1417,17 @@ export interface components {
         };
         /** @enum {string} */
         TypingState: "queued" | "thinking" | "tool" | "writing" | "idle";
+        /**
+         * @description A provider whose own list of models could not be had just now. It is asked again by the next
+         *     request; models of it that are known otherwise are listed, and others may be named all the same.
+         */
+        UnlistedResponse: {
+            /** @description As in `additional_data.error` of a failed answer. */
+            code: string;
+            /** @description For people: what is wrong, and what to do. */
+            detail: string;
+            provider: string;
+        };
         /** @description Tokens as the provider counted them. */
         UsageResponse: {
             /** Format: int64 */
@@ -4740,7 +4763,10 @@ export interface operations {
     add_todo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 visible ASCII characters */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -16,10 +16,7 @@ impl Driver<'_> {
         let (deps, fence) = (self.deps, self.fence);
         match effect {
             Effect::BeginAnswer => {
-                let open = committed(&self.stop, || {
-                    deps.store.begin_answer(fence, deps.clock.now())
-                })
-                .await?;
+                let open = self.begin_answer().await?;
                 self.writer = Some(Writer::new(&open));
                 self.feed(Input::Answer(open));
             }

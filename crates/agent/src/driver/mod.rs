@@ -2,6 +2,7 @@
 //! them. One task per active run; everything that must last goes through the store, under the
 //! run's fence.
 
+mod chosen;
 mod effects;
 mod finish;
 mod model;
@@ -118,6 +119,7 @@ pub(crate) struct Driver<'a> {
     deadline: Instant,
     machine: Machine,
     effects: VecDeque<Effect>,
+    /// `None`: the provider whose turn it is has to be asked first, or `model_error`.
     model: Option<Arc<dyn Model>>,
     /// Why there is no model; said when the first call would be made.
     model_error: Option<crate::ports::ModelError>,
@@ -149,13 +151,20 @@ impl<'a> Driver<'a> {
         stop: Stop,
         deadline: Instant,
     ) -> Result<Self, Left> {
-        let (model, model_error) = match deps.models.model(records.run.model.as_deref()) {
-            Ok(model) => (Some(model), None),
-            Err(error) => (None, Some(error)),
+        let recorded = records.run.model.clone();
+        // Of text without a recorded model nobody knows who wrote it: no model finishes the sentence
+        // of another.
+        let known_writer = recorded.is_some();
+        let known = recorded.or_else(|| deps.models.default_id());
+        let (model, model_error) = match known.map(|id| deps.models.model(&id)) {
+            Some(Ok(model)) => (Some(model), None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
         };
+        let prefill = model.as_ref().is_some_and(|model| model.info().prefill);
         let settings = Settings {
             limits: deps.limits.clone(),
-            prefill: model.as_ref().is_some_and(|model| model.info().prefill),
+            prefill: prefill && known_writer,
             tools: deps
                 .tools
                 .iter()

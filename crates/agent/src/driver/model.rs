@@ -61,14 +61,13 @@ impl Driver<'_> {
         tools: bool,
         prefill: Option<String>,
     ) -> Result<(), Left> {
-        let Some(model) = self.model.clone() else {
-            let missing = ModelError::new(
-                ModelErrorKind::NotConfigured,
-                "No model is configured. Set one up as the README says under “Connecting a model”.",
-            );
-            let error = self.model_error.clone().unwrap_or(missing);
-            self.feed(Input::ModelFailed { call, error });
-            return Ok(());
+        let model = match self.chosen_model().await? {
+            Some(Ok(model)) => model,
+            Some(Err(error)) => {
+                self.feed(Input::ModelFailed { call, error });
+                return Ok(());
+            }
+            None => return Ok(()),
         };
         let request = self.request(&model, tools, prefill).await?;
         failpoints::reached("before_model");

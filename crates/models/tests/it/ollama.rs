@@ -49,10 +49,10 @@ async fn a_model_without_tools_answers_in_words() {
     let mut request = request();
     request.tools = vec![time_tool()];
     for _ in 0..2 {
-        let whole = ask(&catalog.model(None).unwrap(), request.clone()).await;
+        let whole = ask(&catalog.model("acme/m1").unwrap(), request.clone()).await;
         assert_eq!(whole, Whole::text("Hello, world", 12, 3));
     }
-    assert!(!catalog.model(None).unwrap().info().tools);
+    assert!(!catalog.model("acme/m1").unwrap().info().tools);
     let received = server.received_requests().await.unwrap();
     let with_tools = received.iter().filter(|request| {
         serde_json::from_slice::<Value>(&request.body)
@@ -80,6 +80,7 @@ async fn its_list() {
     let ids: Vec<String> = catalog
         .list()
         .await
+        .models
         .into_iter()
         .map(|info| info.id)
         .collect();

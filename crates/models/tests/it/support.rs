@@ -35,10 +35,9 @@ pub fn provider(adapter: Adapter, base_url: &str) -> ProviderConfig {
 }
 
 pub fn model(config: ProviderConfig) -> Arc<dyn Model> {
-    Catalog::new(vec![config], None, vec![])
-        .unwrap()
-        .model(None)
-        .unwrap()
+    let catalog = Catalog::new(vec![config], None, vec![]).unwrap();
+    let default = catalog.default_id().unwrap();
+    catalog.model(&default).unwrap()
 }
 
 pub fn request() -> ModelRequest {

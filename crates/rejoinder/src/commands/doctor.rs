@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use agent::ports::ModelCatalog;
+use agent::ports::{ModelCatalog, ModelList};
 use anyhow::{Context, Result, ensure};
 use domain::store::{Health, Maintenance};
 use secrecy::ExposeSecret;
@@ -142,21 +142,17 @@ async fn models(config: &Config, report: &mut Report) {
         Ok(models) => models.catalog,
         Err(error) => return report.say("models", Err(error)),
     };
-    let names: Vec<String> = catalog
-        .list()
-        .await
-        .into_iter()
-        .map(|model| model.id)
-        .collect();
-    report.say(
-        "models",
-        match catalog.default_id() {
-            Some(default) => Ok(format!("default {default}; {} known", names.len())),
+    let ModelList { models, unlisted } = catalog.list().await;
+    let default = match catalog.default_id() {
+        Some(default) => Ok(format!("default {default}; {} known", models.len())),
+        None => match unlisted.first() {
+            Some(silent) => Err(anyhow::anyhow!("{}", silent.error)),
             None => Err(anyhow::anyhow!(
                 "none; see “Connecting a model” in the README"
             )),
         },
-    );
+    };
+    report.say("models", default);
     if config.local_model.enabled && cfg!(feature = "local") {
         let default = catalog.default_id().unwrap_or_default();
         let alone = default.is_empty() && config.providers.is_empty();

@@ -1,6 +1,6 @@
 //! `rejoinder model list`.
 
-use agent::ports::ModelCatalog;
+use agent::ports::{ModelCatalog, ModelList};
 use anyhow::Result;
 
 use crate::config::{Config, DataFlags, ServeFlags};
@@ -9,9 +9,15 @@ use crate::wiring;
 pub async fn list(data: &DataFlags, flags: &ServeFlags) -> Result<()> {
     let config = Config::load(data, flags)?;
     let catalog = wiring::Models::new(&config)?.catalog;
+    let ModelList { models, unlisted } = catalog.list().await;
     let default = catalog.default_id();
-    let models = catalog.list().await;
-    if models.is_empty() {
+    for silent in &unlisted {
+        eprintln!(
+            "{} did not list its models: {}",
+            silent.provider, silent.error
+        );
+    }
+    if models.is_empty() && unlisted.is_empty() {
         println!("No model is configured. See “Connecting a model” in the README.");
     }
     for model in models {

@@ -1,5 +1,6 @@
 //! `GET /api/v1/models`
 
+use agent::ports::ModelList;
 use axum::Json;
 use axum::extract::State;
 
@@ -13,16 +14,10 @@ use crate::wire::model::ModelsResponse;
     responses((status = 200, body = ModelsResponse, description = "The default first"))
 )]
 pub(super) async fn list(_: Account, State(state): State<AppState>) -> Json<ModelsResponse> {
-    let models = state
-        .agent
-        .models
-        .list()
-        .await
-        .into_iter()
-        .map(Into::into)
-        .collect();
+    let ModelList { models, unlisted } = state.agent.models.list().await;
     Json(ModelsResponse {
-        models,
+        models: models.into_iter().map(Into::into).collect(),
         default: state.agent.models.default_id(),
+        unlisted: unlisted.into_iter().map(Into::into).collect(),
     })
 }

@@ -1,6 +1,6 @@
 //! Models and tools on the wire.
 
-use agent::ports::{ModelInfo, Tool};
+use agent::ports::{ModelInfo, Tool, Unlisted};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -31,13 +31,36 @@ impl From<ModelInfo> for ModelResponse {
     }
 }
 
+/// A provider whose own list of models could not be had just now. It is asked again by the next
+/// request; models of it that are known otherwise are listed, and others may be named all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnlistedResponse {
+    pub provider: String,
+    /// As in `additional_data.error` of a failed answer.
+    pub code: String,
+    /// For people: what is wrong, and what to do.
+    pub detail: String,
+}
+
+impl From<Unlisted> for UnlistedResponse {
+    fn from(Unlisted { provider, error }: Unlisted) -> Self {
+        Self {
+            provider,
+            code: error.kind.code().to_owned(),
+            detail: error.detail,
+        }
+    }
+}
+
 /// The default first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ModelsResponse {
     pub models: Vec<ModelResponse>,
-    /// `null` when no model is configured.
+    /// `null` when no model is configured, or when the provider whose turn it is names none and its
+    /// own list could not be had: a message without `model` asks it again.
     #[schema(required)]
     pub default: Option<String>,
+    pub unlisted: Vec<UnlistedResponse>,
 }
 
 mirror! {

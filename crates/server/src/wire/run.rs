@@ -70,6 +70,8 @@ pub struct RunResponse {
     pub state: RunState,
     /// Recorded steps.
     pub step: i64,
+    /// `provider/model`; stays the same until the run's end. `null` until the first model call where
+    /// neither the message nor its conversation named one.
     #[schema(required)]
     pub model: Option<String>,
     /// Stop was asked for.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use agent::AgentHandle;
-use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelInfo, Toolbox};
+use agent::ports::{Model, ModelCatalog, ModelError, ModelErrorKind, ModelList, Toolbox};
 use domain::Ids;
 use reqwest::Method;
 use secrecy::{SecretBox, SecretString};
@@ -25,15 +25,19 @@ struct NoModels;
 
 #[async_trait::async_trait]
 impl ModelCatalog for NoModels {
-    async fn list(&self) -> Vec<ModelInfo> {
-        Vec::new()
+    async fn list(&self) -> ModelList {
+        ModelList::default()
     }
 
     fn default_id(&self) -> Option<String> {
         None
     }
 
-    fn model(&self, _: Option<&str>) -> Result<Arc<dyn Model>, ModelError> {
+    async fn default_model(&self) -> Result<Arc<dyn Model>, ModelError> {
+        self.model("")
+    }
+
+    fn model(&self, _: &str) -> Result<Arc<dyn Model>, ModelError> {
         Err(ModelError::new(
             ModelErrorKind::NotConfigured,
             "There is no model.",

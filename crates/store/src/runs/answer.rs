@@ -41,8 +41,16 @@ pub(crate) async fn opened(
     Ok(answer)
 }
 
-pub(crate) async fn begin(tx: &mut Tx, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer> {
+pub(crate) async fn begin(
+    tx: &mut Tx,
+    fence: Fence,
+    model: Option<String>,
+    now: Timestamp,
+) -> StoreResult<OpenAnswer> {
     let (mut held, mut run) = row::fenced(tx, fence).await?;
+    if let (None, Some(model)) = (&run.model, model) {
+        row::set_model(tx, &mut run, model).await?;
+    }
     let answer = opened(tx, &mut held, &mut run, now).await?;
     let said = said(tx, run.user_id, &answer).await?;
     Ok(open_answer(&answer, said))

@@ -33,6 +33,7 @@ statements! {
          WHERE run_id = $1 AND fence = $2 AND state = 'running'" lock
     }
     SET_ANSWER { "UPDATE runs SET ai_message_id = $2 WHERE run_id = $1" }
+    SET_MODEL { "UPDATE runs SET model = $2 WHERE run_id = $1" }
 }
 
 pub(crate) fn run(row: &Row) -> StoreResult<Run> {
@@ -114,6 +115,12 @@ pub(crate) async fn held(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreRe
 pub(crate) async fn set_answer(tx: &mut Tx, run: &mut Run, id: MessageId) -> StoreResult<()> {
     run.ai_message_id = id;
     tx.run(SET_ANSWER, args![run.run_id, id]).await.map(|_| ())
+}
+
+pub(crate) async fn set_model(tx: &mut Tx, run: &mut Run, model: String) -> StoreResult<()> {
+    tx.run(SET_MODEL, args![run.run_id, &model]).await?;
+    run.model = Some(model);
+    Ok(())
 }
 
 /// Says on the feed how the run is.

@@ -122,8 +122,14 @@ impl RunStore for SqlStore {
         )
     }
 
-    async fn begin_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer> {
-        tx!(self, answer::begin, fence, now)
+    async fn begin_answer(
+        &self,
+        fence: Fence,
+        model: Option<&str>,
+        now: Timestamp,
+    ) -> StoreResult<OpenAnswer> {
+        let model = model.map(str::to_owned);
+        tx!(self, answer::begin, fence, model, now)
     }
 
     async fn restart_answer(&self, fence: Fence, now: Timestamp) -> StoreResult<OpenAnswer> {

@@ -34,7 +34,7 @@ async fn doubtful(db: &TestDb, class: ToolClass) -> (Sent, CallId) {
     let step = db.model_step(sent.ai_message.id, vec![call]);
     db.store.record_model_step(fence, step).await.unwrap();
     settle(db, fence, call_id, unknown()).await;
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let end = db.completed("I can't tell.");
     db.store.finish(fence, end).await.unwrap();
     (sent, call_id)
@@ -128,7 +128,7 @@ async fn what_the_user_says_becomes_the_outcome(db: &TestDb) {
     // Another in the same conversation, so that the first is not the latest result.
     let sent = db.send_to(&first, "again").await;
     let mine = fence(&db.claim().await);
-    db.store.begin_answer(mine, db.now()).await.unwrap();
+    db.store.begin_answer(mine, None, db.now()).await.unwrap();
     let call = db.call("order", ToolClass::Keyed, false);
     let two = call.call.call_id;
     let step = db.model_step(sent.ai_message.id, vec![call]);
@@ -182,7 +182,7 @@ async fn what_the_user_says_becomes_the_outcome(db: &TestDb) {
         assert_eq!(shown, expected);
     }
     // The run that was going on goes on.
-    db.store.begin_answer(mine, db.now()).await.unwrap();
+    db.store.begin_answer(mine, None, db.now()).await.unwrap();
     db.store.finish(mine, db.completed("well")).await.unwrap();
 }
 
@@ -254,7 +254,7 @@ async fn trying_again_is_one_more_call_with_the_first_ones_key(db: &TestDb) {
     assert_eq!((records.steps, records.open_answer), (vec![], None));
     // A model step is recorded behind it as in any other run.
     settle(db, mine, again, unknown()).await;
-    let open = db.store.begin_answer(mine, db.now()).await.unwrap();
+    let open = db.store.begin_answer(mine, None, db.now()).await.unwrap();
     let step = db.model_step(
         open.message_id,
         vec![db.call("x", ToolClass::ReadOnly, false)],

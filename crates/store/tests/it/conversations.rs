@@ -253,7 +253,7 @@ async fn steps_and_results_are_kept(db: &TestDb) {
         .record_outcome(fence, call_id, outcome, db.now())
         .await
         .unwrap();
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     db.store
         .finish(fence, db.completed("It is noon."))
         .await

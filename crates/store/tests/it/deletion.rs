@@ -45,7 +45,7 @@ async fn marked(db: &TestDb, user_id: UserId) -> Sent {
         .await
         .unwrap();
     let fence = crate::support::fence(&db.claim().await);
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let delta = text_delta(sent.ai_message.id, 1, 0, &canary("delta"));
     db.store
         .append_deltas(fence, vec![delta], db.now())
@@ -77,7 +77,7 @@ async fn marked(db: &TestDb, user_id: UserId) -> Sent {
         .record_outcome(fence, call_id, outcome, db.now())
         .await
         .unwrap();
-    let open = db.store.begin_answer(fence, db.now()).await.unwrap();
+    let open = db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let delta = text_delta(open.message_id, 1, 0, &canary("second delta"));
     db.store
         .append_deltas(fence, vec![delta], db.now())

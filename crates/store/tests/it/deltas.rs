@@ -2,7 +2,7 @@
 
 use domain::message::{Revision, Window};
 use domain::store::{ConversationStore, FeedStore, OpenAnswer, RunStore};
-use domain::{Delta, DeltaChannel, EventBody, MessageStatus, Offsets, StoreError};
+use domain::{Delta, DeltaChannel, EventBody, Fence, MessageStatus, Offsets, StoreError};
 use serde_json::json;
 
 use crate::support::{TestDb, fence, for_each_database, text_delta};
@@ -17,6 +17,7 @@ for_each_database! {
     finishing_without_text_keeps_the_streamed,
     many_runs_share_a_batch_and_one_is_fenced_off,
     begin_is_repeatable,
+    the_model_that_began_stays_the_runs,
 }
 
 const TEXT: &str = "Grüße 👩‍👩‍👧, 漢字 e\u{301}!";
@@ -115,7 +116,7 @@ async fn channels_have_their_own_offsets(db: &TestDb) {
         }
     );
     assert_eq!(open.additional_data, Some(json!({ "reasoning": "hm ö" })));
-    let answer = db.store.begin_answer(fence, db.now()).await.unwrap();
+    let answer = db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let expected = OpenAnswer {
         message_id,
         revision: 1,
@@ -262,10 +263,40 @@ async fn begin_is_repeatable(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let sent = db.send(user.id, "go").await;
     let fence = fence(&db.claim().await);
-    let first = db.store.begin_answer(fence, db.now()).await.unwrap();
+    let first = db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let end = db.store.feed_end(user.id).await.unwrap();
-    assert_eq!(db.store.begin_answer(fence, db.now()).await.unwrap(), first);
+    assert_eq!(
+        db.store.begin_answer(fence, None, db.now()).await.unwrap(),
+        first
+    );
     assert_eq!(db.store.feed_end(user.id).await.unwrap(), end);
     assert_eq!(first.message_id, sent.ai_message.id);
     assert_eq!(db.latest(&sent).await.len(), 2);
+}
+
+async fn the_model_that_began_stays_the_runs(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let sent = db.send(user.id, "go").await;
+    let mine = fence(&db.claim().await);
+    let model = async || db.store.recall(mine).await.unwrap().run.model;
+    for (said, recorded) in [
+        (None, None),
+        (Some("a/one"), Some("a/one")),
+        (Some("b/two"), Some("a/one")),
+        (None, Some("a/one")),
+    ] {
+        let begun = db.store.begin_answer(mine, said, db.now()).await;
+        assert_eq!(begun.unwrap().message_id, sent.ai_message.id);
+        assert_eq!(model().await.as_deref(), recorded);
+    }
+    let stale = Fence {
+        fence: mine.fence - 1,
+        ..mine
+    };
+    let late = db
+        .store
+        .begin_answer(stale, Some("c/three"), db.now())
+        .await;
+    assert_eq!(late, Err(StoreError::FenceLost));
+    assert_eq!(model().await.as_deref(), Some("a/one"));
 }

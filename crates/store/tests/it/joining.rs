@@ -25,7 +25,7 @@ struct Progress {
 /// One answer after the other, each with words of its own; every reader joins beside each.
 async fn write(db: &TestDb, fence: Fence, progress: &Progress) {
     for n in 0..ANSWERS {
-        let answer = db.store.begin_answer(fence, db.now()).await.unwrap();
+        let answer = db.store.begin_answer(fence, None, db.now()).await.unwrap();
         for (offset, text) in [(0, "one "), (4, "two")] {
             let delta = text_delta(answer.message_id, 1, offset, text);
             let stored = db.store.append_deltas(fence, vec![delta], db.now());
@@ -45,7 +45,7 @@ async fn write(db: &TestDb, fence: Fence, progress: &Progress) {
         let recorded = db.store.record_outcome(fence, call_id, outcome, db.now());
         recorded.await.unwrap();
     }
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     db.store.finish(fence, db.completed("end")).await.unwrap();
     progress.over.store(true, Ordering::SeqCst);
 }

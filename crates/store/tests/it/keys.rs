@@ -48,7 +48,7 @@ async fn the_same_key_answers_the_same_other_answer(db: &TestDb) {
         (first.run.run_id, RunState::Queued, true)
     );
     let fence = fence(&db.claim().await);
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     db.store.finish(fence, db.completed("two")).await.unwrap();
     let over = db.store.regenerate(second).await.unwrap();
     assert_eq!(

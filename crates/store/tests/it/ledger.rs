@@ -105,7 +105,7 @@ async fn calls_and_results_are_messages(db: &TestDb) {
             CallState::Succeeded
         ]
     );
-    let next = db.store.begin_answer(fence, db.now()).await.unwrap();
+    let next = db.store.begin_answer(fence, None, db.now()).await.unwrap();
     assert_ne!(next.message_id, sent.ai_message.id);
     let run = db.store.run(user.id, sent.run.run_id).await.unwrap();
     assert_eq!(run.ai_message_id, next.message_id);

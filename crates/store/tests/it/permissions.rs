@@ -14,7 +14,7 @@ for_each_database! {
 
 /// The model asks for one call of the tool.
 async fn asks(db: &TestDb, sent: &Sent, fence: Fence, tool: &str) {
-    let open = db.store.begin_answer(fence, db.now()).await.unwrap();
+    let open = db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let call = db.call(tool, ToolClass::Effectful, true);
     let step = db.model_step(open.message_id, vec![call]);
     db.store.record_model_step(fence, step).await.unwrap();

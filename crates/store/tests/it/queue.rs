@@ -38,7 +38,7 @@ async fn enqueue(db: &TestDb, run: &Run, content: &str) -> Sent {
 }
 
 async fn finish(db: &TestDb, run: Fence, text: &str) {
-    db.store.begin_answer(run, db.now()).await.unwrap();
+    db.store.begin_answer(run, None, db.now()).await.unwrap();
     db.store.finish(run, db.completed(text)).await.unwrap();
 }
 
@@ -286,7 +286,7 @@ async fn interrupting_ends_the_active_run_with_what_it_said(db: &TestDb) {
         db.store.append_deltas(held, vec![late], db.now()).await,
         db.store.finish(held, db.completed("late")).await,
         db.store.release(held, db.now()).await,
-        db.store.begin_answer(held, db.now()).await.map(drop),
+        db.store.begin_answer(held, None, db.now()).await.map(drop),
         db.store.park(held, db.now()).await.map(drop),
     ];
     for write in writes {

@@ -105,7 +105,7 @@ async fn a_lease_that_is_over_is_taken(db: &TestDb) {
         db.later(LEASE_MS + 1);
     }
     assert_eq!(
-        db.store.begin_answer(fence(&first), db.now()).await,
+        db.store.begin_answer(fence(&first), None, db.now()).await,
         Err(StoreError::FenceLost)
     );
 }
@@ -211,7 +211,7 @@ async fn every_fenced_method_refuses_an_old_fence(db: &TestDb) {
         let s = &db.store;
         lost("release", s.release(stale, now).await);
         lost("recall", s.recall(stale).await);
-        lost("begin_answer", s.begin_answer(stale, now).await);
+        lost("begin_answer", s.begin_answer(stale, None, now).await);
         lost("restart_answer", s.restart_answer(stale, now).await);
         lost(
             "append_deltas",
@@ -250,7 +250,7 @@ async fn attempts_start_again_at_a_step(db: &TestDb) {
     let second = db.claim().await;
     assert_eq!(second.attempts, 1);
     let mine = fence(&second);
-    db.store.begin_answer(mine, db.now()).await.unwrap();
+    db.store.begin_answer(mine, None, db.now()).await.unwrap();
     let step = db.model_step(
         sent.ai_message.id,
         vec![db.call("t", ToolClass::ReadOnly, false)],
@@ -326,6 +326,6 @@ async fn records_are_recalled(db: &TestDb) {
     assert_eq!(records.approvals.len(), 1);
     assert_eq!(records.approvals[0].call_id, calls[1].call.call_id);
     assert_eq!(records.open_answer, None);
-    let open = db.store.begin_answer(mine, db.now()).await.unwrap();
+    let open = db.store.begin_answer(mine, None, db.now()).await.unwrap();
     assert_eq!(db.store.recall(mine).await.unwrap().open_answer, Some(open));
 }

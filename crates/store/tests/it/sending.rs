@@ -164,7 +164,7 @@ async fn an_older_parent_makes_a_branch(db: &TestDb) {
 
     let elsewhere = db.send(user.id, "elsewhere").await;
     let fence = fence(&db.claim().await);
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     let wrong = SendMessage {
         parent_id: Some(first.ai_message.id),
         ..db.message(user.id, "no such parent here")
@@ -181,7 +181,7 @@ async fn the_same_key_answers_the_same_run(db: &TestDb) {
     };
     let first = db.store.send(send.clone()).await.unwrap();
     let fence = fence(&db.claim().await);
-    db.store.begin_answer(fence, db.now()).await.unwrap();
+    db.store.begin_answer(fence, None, db.now()).await.unwrap();
     db.store.finish(fence, db.completed("done")).await.unwrap();
     let again = SendMessage {
         new_run_id: RunId(db.uuid()),

@@ -292,7 +292,10 @@ impl TestDb {
     pub async fn started(&self, user_id: UserId, content: &str) -> (Sent, Fence) {
         let sent = self.send(user_id, content).await;
         let fence = fence(&self.claim().await);
-        self.store.begin_answer(fence, self.now()).await.unwrap();
+        self.store
+            .begin_answer(fence, None, self.now())
+            .await
+            .unwrap();
         (sent, fence)
     }
 
@@ -303,7 +306,10 @@ impl TestDb {
             None => self.send(user_id, &format!("ask {answer}")).await,
         };
         let fence = fence(&self.claim().await);
-        self.store.begin_answer(fence, self.now()).await.unwrap();
+        self.store
+            .begin_answer(fence, None, self.now())
+            .await
+            .unwrap();
         self.store
             .finish(fence, self.completed(answer))
             .await

@@ -8,6 +8,7 @@
 mod agent;
 mod app;
 mod approvals;
+mod models;
 mod permissions;
 mod proxy;
 mod queue;
