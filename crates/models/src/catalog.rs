@@ -58,6 +58,18 @@ impl Catalog {
                 "model \"{id}\" is not of the form provider/model, such as openai/gpt-5-mini"
             )));
         }
+        if let Some(id) = &default_id
+            && id.split('/').next() == Some(LOCAL_PROVIDER)
+            && !local.iter().any(|model| model.info().id == *id)
+        {
+            let there = match local.first() {
+                Some(model) => format!("there is {}", model.info().id),
+                None => "there is none in this server".to_owned(),
+            };
+            return Err(ConfigError(format!(
+                "model \"{id}\" is not a built-in model; {there}. A file is named as local/PATH.gguf"
+            )));
+        }
         if let Some(id) = &default_id {
             let provider = id.split('/').next().unwrap_or_default();
             let mut known: Vec<&str> = made.iter().map(|p| p.config.name.as_str()).collect();

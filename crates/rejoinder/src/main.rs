@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod keys;
 mod lifecycle;
+mod local_file;
 mod manifest;
 mod model_file;
 mod parameters;

@@ -6,7 +6,7 @@ use agent::AgentHandle;
 use agent::driver::Deps;
 use agent::lease::Lease;
 use agent::scheduler::Scheduler;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bus::LocalBus;
 use domain::{Bus, Clock, Ids, NodeId, Store};
 use models::Catalog;
@@ -15,6 +15,7 @@ use store::{OpenOptions, SqlStore};
 
 use crate::commands::restore;
 use crate::config::{Config, boot_id};
+use crate::local_file;
 use crate::parameters::{SystemClock, SystemIds};
 
 /// What every command that touches data needs.
@@ -62,12 +63,26 @@ pub struct Models {
 
 impl Models {
     pub fn new(config: &Config) -> Result<Self> {
-        let engines = engines::Engines::new(&config.local_model);
-        let catalog = Catalog::new(
-            config.providers.clone(),
-            config.model.clone(),
-            engines.models(),
-        )?;
+        let file = match &config.model {
+            Some(model) => local_file::named(model, &config.data_dir)?,
+            None => None,
+        };
+        let mut local = config.local_model.clone();
+        let mut default = config.model.clone();
+        if let Some(path) = &file {
+            (local.enabled, local.path) = (true, path.clone());
+        }
+        let engines = engines::Engines::new(&local);
+        if let Some(path) = file {
+            let Some(model) = engines.models().first().cloned() else {
+                bail!(
+                    "{} can't be run: this build is without the built-in engine (feature `local`)",
+                    path.display()
+                );
+            };
+            default = Some(model.info().id.clone());
+        }
+        let catalog = Catalog::new(config.providers.clone(), default, engines.models())?;
         Ok(Self {
             catalog: Arc::new(catalog),
             engines,
@@ -88,6 +103,7 @@ mod engines {
     use local_model::{LocalConfig, LocalModel};
 
     use crate::config::LocalModelConfig;
+    use crate::local_file::model_name;
 
     pub struct Engines(Vec<Arc<LocalModel>>);
 
@@ -96,17 +112,12 @@ mod engines {
             if !local.enabled {
                 return Self(Vec::new());
             }
-            let name = local
-                .path
-                .file_stem()
-                .map(|name| name.to_string_lossy().to_lowercase());
-            let base = match name {
-                Some(name)
-                    if local.path.file_name() != Some(LocalConfig::SMOLLM2_FILE.as_ref()) =>
-                {
-                    LocalConfig::other(local.path.clone(), &name)
-                }
-                _ => LocalConfig::smollm2(local.path.clone()),
+            let path = local.path.clone();
+            let base = if path.file_name() == Some(LocalConfig::SMOLLM2_FILE.as_ref()) {
+                LocalConfig::smollm2(path)
+            } else {
+                let name = model_name(&path);
+                LocalConfig::other(path, &name)
             };
             let model = LocalModel::new(LocalConfig {
                 threads: local.threads.unwrap_or_else(LocalConfig::default_threads),

@@ -159,6 +159,11 @@ fn a_configuration_that_cannot_work_is_refused() {
     assert!(refused(vec![named("A b", None)], None).is_some());
     assert!(refused(vec![named("a", Some("b c"))], None).is_some());
     assert!(refused(vec![], Some("no-slash")).is_some());
+    assert!(refused(vec![], Some("local/tiny")).is_some());
+    let known = |id: &str| Catalog::new(vec![], Some(id.into()), local()).map(drop);
+    assert_eq!(known("local/tiny"), Ok(()));
+    let error = known("local/other").unwrap_err().to_string();
+    assert!(error.contains("there is local/tiny"), "{error}");
 }
 
 #[tokio::test]

@@ -36,6 +36,16 @@ fn unknown_keys_and_bad_values_are_named() {
     );
     refused(
         &operator,
+        &["serve", "--model", "local/nothere"],
+        &["local/nothere", "local/PATH.gguf"],
+    );
+    refused(
+        &operator,
+        &["serve", "--model", "local//nowhere/x.gguf"],
+        &["local//nowhere/x.gguf", "none at /nowhere/x.gguf"],
+    );
+    refused(
+        &operator,
         &["serve", "--public-url", "chat.example.org"],
         &["chat.example.org", "https://"],
     );
