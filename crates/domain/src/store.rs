@@ -517,6 +517,16 @@ pub trait ApprovalStore {
 pub trait TodoStore {
     async fn todos(&self, user_id: UserId) -> StoreResult<Vec<Todo>>;
     async fn todos_by_id(&self, user_id: UserId, ids: &[crate::TodoId]) -> StoreResult<Vec<Todo>>;
+    /// Adds one; with a key that is known, answers the one that it added, as it is now. Errors: the
+    /// conflict `too_many_todos`, `KeyReused`, `Gone`. Safe to repeat with a key.
+    async fn add_todo(
+        &self,
+        user_id: UserId,
+        title: String,
+        due_at: Option<Timestamp>,
+        key: Option<IdempotencyKey>,
+        now: Timestamp,
+    ) -> StoreResult<Todo>;
     async fn todo_command(
         &self,
         user_id: UserId,

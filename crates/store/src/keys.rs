@@ -19,6 +19,7 @@ statements! {
          created_at = excluded.created_at \
          WHERE idempotency_keys.created_at < $6 RETURNING made_id"
     }
+    SET_MADE { "UPDATE idempotency_keys SET made_id = $3 WHERE user_id = $1 AND key = $2" }
     KEY { "SELECT body_hash, made_id FROM idempotency_keys WHERE user_id = $1 AND key = $2" }
 }
 
@@ -44,6 +45,25 @@ pub(crate) async fn take(
         return Err(StoreError::KeyReused);
     }
     row.get("made_id").map(Some)
+}
+
+/// For what has its id from the database, and so only after it was made; taken with
+/// [`Uuid::nil`] in the same transaction.
+pub(crate) async fn made(
+    tx: &mut Tx,
+    user_id: UserId,
+    key: &IdempotencyKey,
+    id: i64,
+) -> StoreResult<()> {
+    let made = Uuid::from_u64_pair(0, id.cast_unsigned());
+    tx.run(SET_MADE, args![user_id, &key.key, made])
+        .await
+        .map(|_| ())
+}
+
+/// The id that was given to [`made`].
+pub(crate) fn row_id(made: Uuid) -> i64 {
+    made.as_u64_pair().1.cast_signed()
 }
 
 /// What a key made and is no longer there was deleted.

@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use domain::limits::{TODOS_LISTED, TODOS_PER_USER};
-use domain::store::TodoStore;
+use domain::store::{IdempotencyKey, TodoStore};
 use domain::todo::TodoAnswer;
 use domain::{EventBody, StoreError, StoreResult, Timestamp, Todo, TodoCommand, TodoId, UserId};
 
-use crate::SqlStore;
+use uuid::Uuid;
+
 use crate::db::{read, tx};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Row, args, ints};
+use crate::{SqlStore, keys};
 
 macro_rules! columns {
     () => {
@@ -25,6 +27,7 @@ statements! {
     TODOS_BY_ID {
         "SELECT " columns!() " FROM todos WHERE user_id = $1 AND id IN " ints("$2") " ORDER BY id"
     }
+    TODO { "SELECT " columns!() " FROM todos WHERE user_id = $1 AND id = $2" }
     TODO_FOR_UPDATE { "SELECT " columns!() " FROM todos WHERE user_id = $1 AND id = $2" lock }
     COUNT_TODOS { "SELECT COUNT(*) AS n FROM todos WHERE user_id = $1" }
     INSERT_TODO {
@@ -65,6 +68,54 @@ async fn by_id(tx: &mut Tx, user_id: UserId, ids: Vec<i64>) -> StoreResult<Vec<T
         .collect()
 }
 
+async fn insert(
+    tx: &mut Tx,
+    user_id: UserId,
+    title: String,
+    due_at: Option<Timestamp>,
+    now: Timestamp,
+) -> StoreResult<Todo> {
+    let held: i64 = tx.one(COUNT_TODOS, args![user_id]).await?.get("n")?;
+    if held >= TODOS_PER_USER {
+        return Err(StoreError::Conflict {
+            code: "too_many_todos",
+            detail: format!("There are {TODOS_PER_USER} todos already: remove some first."),
+        });
+    }
+    let row = tx
+        .one(INSERT_TODO, args![user_id, title, due_at, now])
+        .await?;
+    let added = todo(&row)?;
+    tx.emit(
+        user_id,
+        None,
+        None,
+        EventBody::Todo { todo_id: added.id },
+        now,
+    );
+    Ok(added)
+}
+
+async fn add(
+    tx: &mut Tx,
+    user_id: UserId,
+    title: String,
+    due_at: Option<Timestamp>,
+    key: Option<IdempotencyKey>,
+    now: Timestamp,
+) -> StoreResult<Todo> {
+    let Some(key) = key else {
+        return insert(tx, user_id, title, due_at, now).await;
+    };
+    if let Some(made) = keys::take(tx, user_id, &key, Uuid::nil(), now).await? {
+        let found = tx.one(TODO, args![user_id, keys::row_id(made)]).await;
+        return todo(&keys::or_gone(found)?);
+    }
+    let added = insert(tx, user_id, title, due_at, now).await?;
+    keys::made(tx, user_id, &key, added.id.0).await?;
+    Ok(added)
+}
+
 /// Carries a command out. An error leaves nothing written.
 pub(crate) async fn execute(
     tx: &mut Tx,
@@ -73,27 +124,9 @@ pub(crate) async fn execute(
     now: Timestamp,
 ) -> StoreResult<TodoAnswer> {
     match command {
-        TodoCommand::Add { title, due_at } => {
-            let held: i64 = tx.one(COUNT_TODOS, args![user_id]).await?.get("n")?;
-            if held >= TODOS_PER_USER {
-                return Err(StoreError::Conflict {
-                    code: "too_many_todos",
-                    detail: format!("There are {TODOS_PER_USER} todos already: remove some first."),
-                });
-            }
-            let row = tx
-                .one(INSERT_TODO, args![user_id, title, due_at, now])
-                .await?;
-            let added = todo(&row)?;
-            tx.emit(
-                user_id,
-                None,
-                None,
-                EventBody::Todo { todo_id: added.id },
-                now,
-            );
-            Ok(TodoAnswer::One(added))
-        }
+        TodoCommand::Add { title, due_at } => insert(tx, user_id, title, due_at, now)
+            .await
+            .map(TodoAnswer::One),
         TodoCommand::Change {
             id,
             title,
@@ -143,6 +176,17 @@ impl TodoStore for SqlStore {
     async fn todos_by_id(&self, user_id: UserId, ids: &[TodoId]) -> StoreResult<Vec<Todo>> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
         read!(self, by_id, user_id, ids)
+    }
+
+    async fn add_todo(
+        &self,
+        user_id: UserId,
+        title: String,
+        due_at: Option<Timestamp>,
+        key: Option<IdempotencyKey>,
+        now: Timestamp,
+    ) -> StoreResult<Todo> {
+        tx!(self, add, user_id, title, due_at, key, now)
     }
 
     async fn todo_command(

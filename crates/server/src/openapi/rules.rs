@@ -95,6 +95,7 @@ fn parameters() -> Vec<(&'static str, &'static str, Value)> {
     let cursor = json!({ "pattern": "^([0-9a-f]{1,15}-[0-9a-f]{1,15})?$" });
     let key = json!({ "pattern": format!("^[!-~]{{1,{IDEMPOTENCY_KEY_BYTES}}}$") });
     vec![
+        ("add_todo", "Idempotency-Key", key.clone()),
         ("create_conversation", "Idempotency-Key", key.clone()),
         ("regenerate", "Idempotency-Key", key.clone()),
         ("send_message", "Idempotency-Key", key),

@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::todo::TodoAnswer;
 use domain::{Timestamp, TodoCommand, TodoId, limits};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Account;
+use crate::chat::keyed;
 use crate::error::Problem;
-use crate::extract::{Check, Json, PathId};
+use crate::extract::{Check, IdempotencyHeader, Json, PathId};
 use crate::state::AppState;
 use crate::wire::time;
 use crate::wire::todo::{TodoChange, TodoCreate, TodoResponse, TodosResponse};
@@ -37,14 +39,19 @@ async fn list(
 }
 
 /// Adds a todo.
+///
+/// `Idempotency-Key` makes it safe to repeat for 30 days: a repeat answers the same todo as it is
+/// now.
 #[utoipa::path(
     post, path = "/api/v1/todos", tag = "todos", operation_id = "add_todo",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
     request_body = TodoCreate,
     responses((status = 201, body = TodoResponse, description = "The todo"))
 )]
 async fn create(
     account: Account,
     State(state): State<AppState>,
+    IdempotencyHeader(key): IdempotencyHeader,
     Json(body): Json<TodoCreate>,
 ) -> Result<(StatusCode, Answer<TodoResponse>), Problem> {
     let mut check = Check::default();
@@ -54,15 +61,13 @@ async fn create(
         .as_deref()
         .and_then(|text| due(&mut check, text));
     check.done()?;
-    let command = TodoCommand::Add {
-        title: body.title,
-        due_at,
-    };
-    let todo = one(state
+    let due_ms = due_at.map(|time| time.0);
+    let key = keyed(key, &json!({ "add_todo": [body.title, due_ms] }));
+    let todo = state
         .store
-        .todo_command(account.id(), command, state.now())
-        .await?)?;
-    Ok((StatusCode::CREATED, todo))
+        .add_todo(account.id(), body.title, due_at, key, state.now())
+        .await?;
+    Ok((StatusCode::CREATED, Answer(todo.into())))
 }
 
 /// Changes a todo.

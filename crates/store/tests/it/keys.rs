@@ -2,8 +2,10 @@
 
 use domain::conversation::NewConversation;
 use domain::limits::IDEMPOTENCY_KEPT_MS;
-use domain::store::{ConversationStore, Regenerate, RunStore, SendMessage};
-use domain::{ConversationId, ConversationPatch, MessageStatus, RunId, RunState, StoreError};
+use domain::store::{ConversationStore, Regenerate, RunStore, SendMessage, TodoStore};
+use domain::{
+    ConversationId, ConversationPatch, MessageStatus, RunId, RunState, StoreError, TodoCommand,
+};
 
 use crate::support::{TestDb, fence, for_each_database, key};
 
@@ -17,6 +19,8 @@ for_each_database! {
     a_deleted_conversation_is_gone,
     a_key_belongs_to_one_kind_of_request,
     an_old_key_begins_another_conversation,
+    the_same_key_answers_the_same_todo,
+    the_same_key_at_the_same_time_adds_one_todo,
 }
 
 fn new(db: &TestDb) -> NewConversation {
@@ -194,4 +198,40 @@ async fn an_old_key_begins_another_conversation(db: &TestDb) {
         begin().await.unwrap().conversation_id,
         first.conversation_id
     );
+}
+
+async fn the_same_key_answers_the_same_todo(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let add = async |hash: &str| {
+        let (title, key) = ("milk".to_owned(), key("k", hash));
+        db.store.add_todo(user.id, title, None, key, db.now()).await
+    };
+    let added = add("add").await.unwrap();
+    assert_eq!(add("add").await.unwrap(), added);
+    assert_eq!(db.store.todos(user.id).await.unwrap(), [added.clone()]);
+    assert_eq!(add("another").await, Err(StoreError::KeyReused));
+
+    let remove = TodoCommand::Remove { id: added.id };
+    db.store
+        .todo_command(user.id, remove, db.now())
+        .await
+        .unwrap();
+    assert_eq!(add("add").await, Err(StoreError::Gone));
+    db.later(IDEMPOTENCY_KEPT_MS + 1);
+    assert_ne!(add("add").await.unwrap().id, added.id);
+}
+
+async fn the_same_key_at_the_same_time_adds_one_todo(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let adds = (0..8).map(|_| {
+        let (title, key) = ("milk".to_owned(), key("k", "add"));
+        db.store.add_todo(user.id, title, None, key, db.now())
+    });
+    let added = futures::future::join_all(adds).await;
+    let first = added[0].clone().unwrap();
+    assert!(
+        added.iter().all(|one| one.as_ref() == Ok(&first)),
+        "{added:?}"
+    );
+    assert_eq!(db.store.todos(user.id).await.unwrap(), [first]);
 }

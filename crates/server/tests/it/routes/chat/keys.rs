@@ -101,3 +101,37 @@ async fn a_conversation_is_begun_once_per_key() {
     // Keys are per user.
     begin(&app.user().await, "begin", body).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_todo_is_added_once_per_key() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let body = json!({ "title": "milk", "due_at": "2030-01-02T03:04:05Z" });
+    let repeats = (0..6).map(|_| keyed(&user, "/todos", "add", body.clone()));
+    let added: Vec<Value> = futures::future::join_all(repeats)
+        .await
+        .into_iter()
+        .map(|answer| answer.expect(201))
+        .collect();
+    assert!(added.iter().all(|one| *one == added[0]), "{added:#?}");
+    let all = user.get("/todos").await.expect(200);
+    assert_eq!(all["todos"], json!([added[0]]));
+
+    // A repeat answers what became of it; the same moment in another spelling is the same body.
+    let path = format!("/todos/{}", added[0]["id"]);
+    let done = user.patch(&path, json!({ "done": true })).await.expect(200);
+    let same = json!({ "title": "milk", "due_at": "2030-01-02T04:04:05+01:00" });
+    assert_eq!(keyed(&user, "/todos", "add", same).await.expect(201), done);
+
+    let other = keyed(&user, "/todos", "add", json!({ "title": "tea" })).await;
+    assert_eq!(other.expect(409)["code"], "idempotency_key_reused");
+    let elsewhere = keyed(&user, "/chat/conversations", "add", json!({})).await;
+    assert_eq!(elsewhere.expect(409)["code"], "idempotency_key_reused");
+    // The namespace is the user's.
+    let theirs = keyed(&app.user().await, "/todos", "add", body.clone()).await;
+    assert_ne!(theirs.expect(201)["id"], done["id"]);
+
+    user.delete(&path).await.expect(204);
+    let gone = keyed(&user, "/todos", "add", body).await.expect(410);
+    assert_eq!(gone["code"], "gone");
+}
