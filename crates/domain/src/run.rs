@@ -99,7 +99,7 @@ pub struct Run {
     pub node_id: Option<NodeId>,
     /// Unclean take-overs since the last recorded step.
     pub attempts: i64,
-    /// Recorded steps.
+    /// Model and tool calls so far; that of the last answer counts once the run has ended.
     pub step: i64,
     /// `provider/model` as asked; `None` means the default at the time of the call.
     pub model: Option<String>,

@@ -68,7 +68,7 @@ pub struct RunResponse {
     pub user_message_id: i64,
     pub ai_message_id: i64,
     pub state: RunState,
-    /// Recorded steps.
+    /// Model and tool calls so far; that of the last answer counts once the run has ended.
     pub step: i64,
     /// `provider/model`; stays the same until the run's end. `null` until the first model call where
     /// neither the message nor its conversation named one.

@@ -21,7 +21,7 @@ statements! {
     /// Whoever drove the run finds no running row any more.
     END_RUN {
         "UPDATE runs SET state = $2, prompt_tokens = $3, completion_tokens = $4, error = $5, \
-         finished_at = $6, node_id = NULL, lease_until = NULL WHERE run_id = $1"
+         finished_at = $6, step = $7, node_id = NULL, lease_until = NULL WHERE run_id = $1"
     }
 }
 
@@ -56,6 +56,7 @@ pub(crate) async fn end(
         usage.completion_tokens,
         error,
         now,
+        run.step,
     ];
     tx.run(END_RUN, args).await?;
     row::said(tx, run, now);
@@ -123,6 +124,8 @@ async fn end_answer(
     let mut reasoning = finish.reasoning.clone();
     if messages::is_written(&answer) {
         if answer.status == MessageStatus::Streaming {
+            // Its model call has no record of its own: nothing could be taken up from it.
+            run.step += 1;
             step::count(tx, run).await?;
         }
         let stored = match (&finish.text, &finish.reasoning) {

@@ -264,6 +264,8 @@ async fn steps_and_results_are_kept(db: &TestDb) {
         .await
         .unwrap();
     assert_eq!(found.step_count, 3);
+    let run = db.store.run(user.id, sent.run.run_id).await.unwrap();
+    assert_eq!(run.step, 3);
     assert_eq!(found.last_tool_result, Some(json!({ "value": "noon" })));
     assert_eq!((found.message_count, found.active_run), (5, None));
 }
