@@ -41,7 +41,7 @@ pub struct Conversation {
     pub user_id: UserId,
     pub title: Option<String>,
     pub title_source: TitleSource,
-    /// First user message, shortened to [`crate::limits::USER_INPUT_CHARS`].
+    /// First user message.
     pub user_input: Option<String>,
     /// Object or `None`.
     pub focus_areas: Option<Value>,

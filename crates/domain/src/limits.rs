@@ -6,8 +6,6 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 pub const IDEMPOTENCY_KEPT_MS: i64 = 30 * DAY_MS;
 /// Code points of a user's message.
 pub const CONTENT_CHARS: usize = 10_000;
-/// Code points kept in `conversation_states.user_input`.
-pub const USER_INPUT_CHARS: usize = 500;
 /// Code points of a title.
 pub const TITLE_CHARS: usize = 200;
 pub const TODO_TITLE_CHARS: usize = 500;

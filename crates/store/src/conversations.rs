@@ -207,12 +207,7 @@ pub(crate) async fn name_after(tx: &mut Tx, held: &mut Held, content: &str) -> S
     if held.user_input.is_some() {
         return Ok(());
     }
-    held.user_input = Some(
-        content
-            .chars()
-            .take(domain::limits::USER_INPUT_CHARS)
-            .collect(),
-    );
+    held.user_input = Some(content.to_owned());
     if held.title.is_none() {
         held.title = Some(domain::conversation::title_from_words(content));
     }

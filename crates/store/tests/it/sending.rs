@@ -1,6 +1,6 @@
 //! Sending: what is stored, repeated keys, a busy conversation, regenerating.
 
-use domain::limits::IDEMPOTENCY_KEPT_MS;
+use domain::limits::{CONTENT_CHARS, IDEMPOTENCY_KEPT_MS};
 use domain::store::{ConversationStore, Regenerate, RunStore, SendMessage, Sent};
 use domain::{
     ConversationId, Message, MessageStatus, MessageType, Offsets, Role, Run, RunId, RunState,
@@ -11,6 +11,7 @@ use crate::support::{TestDb, fence, for_each_database, key};
 
 for_each_database! {
     a_first_message_makes_everything,
+    the_whole_first_message_is_kept,
     a_second_message_follows_the_head,
     an_older_parent_makes_a_branch,
     the_same_key_answers_the_same_run,
@@ -139,6 +140,15 @@ async fn a_second_message_follows_the_head(db: &TestDb) {
         (4, db.now())
     );
     assert_eq!(conversation.user_input.as_deref(), Some("ask one"));
+}
+
+async fn the_whole_first_message_is_kept(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let long = "é ".repeat(CONTENT_CHARS / 2);
+    let sent = db.send(user.id, &long).await;
+    let id = sent.run.conversation_id;
+    let conversation = db.store.conversation(user.id, id).await.unwrap();
+    assert_eq!(conversation.user_input, Some(long));
 }
 
 async fn an_older_parent_makes_a_branch(db: &TestDb) {
