@@ -200,6 +200,15 @@ impl Problem {
         )
     }
 
+    /// What was checked is a part of what was sent: its pointers begin there.
+    #[must_use]
+    pub fn below(mut self, part: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, part);
+        }
+        self
+    }
+
     #[must_use]
     pub fn validation(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {

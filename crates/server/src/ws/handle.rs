@@ -73,7 +73,10 @@ impl Session {
         let client_message_id = message.client_message_id.clone().unwrap_or_default();
         let prepared = match chat::prepare(&self.state, &self.account.user, message, None) {
             Ok(prepared) => prepared,
-            Err(problem) => return self.error(&problem, Some(&client_message_id)).await,
+            Err(problem) => {
+                let problem = problem.below("/data");
+                return self.error(&problem, Some(&client_message_id)).await;
+            }
         };
         // Watched before it is sent, so that not one token is missed.
         let target = prepared

@@ -90,17 +90,20 @@ async fn a_refused_message_names_itself() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
-    for (data, code) in [
-        (json!({ "content": "" }), "validation"),
-        (json!({ "content": "a", "on_busy": "shout" }), "validation"),
-        (json!({ "content": 5 }), "validation"),
+    // A pointer names a place in the frame.
+    for (data, pointer) in [
+        (json!({ "content": "" }), "/data/content"),
+        (json!({ "content": "a", "model": "no" }), "/data/model"),
+        (json!({ "content": "a", "on_busy": "shout" }), "/data"),
+        (json!({ "content": 5 }), "/data"),
     ] {
         let id = uuid().to_string();
         let mut data = data;
         data["client_message_id"] = json!(id);
         socket.send("message", None, data).await;
         let error = socket.frame("error").await;
-        assert_eq!(error["data"]["code"], code);
+        assert_eq!(error["data"]["code"], "validation");
+        assert_eq!(error["data"]["errors"][0]["pointer"], pointer);
         assert_eq!(error["data"]["client_message_id"], id);
     }
 }
