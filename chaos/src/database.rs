@@ -92,6 +92,60 @@ impl Database {
         }
     }
 
+    /// Runs statements of one's own: both databases understand them, or they are meant for one.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite { url } => {
+                let options = SqliteConnectOptions::from_str(url).unwrap();
+                let options = options.busy_timeout(Duration::from_secs(10));
+                let mut db: SqliteConnection = options.connect().await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+                db.close().await.unwrap();
+            }
+            Self::Postgres { url } => {
+                let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+                db.close().await.unwrap();
+            }
+        }
+    }
+
+    /// From now on the database refuses an act on a table, such as `INSERT`, where `when` holds, and
+    /// the whole transaction with it. Nobody but a defect of ours writes what it refuses.
+    pub async fn refuse(&self, act: &str, table: &str, when: &str) {
+        let name = format!("refuse_{table}");
+        let of = if act == "UPDATE" {
+            "UPDATE OF state"
+        } else {
+            act
+        };
+        let when = if when.is_empty() { "TRUE" } else { when };
+        let sql = match self {
+            Self::Sqlite { .. } => format!(
+                "CREATE TRIGGER {name} BEFORE {of} ON {table} WHEN {when}
+                 BEGIN SELECT RAISE(ABORT, 'refused by a test'); END"
+            ),
+            Self::Postgres { .. } => format!(
+                "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+                 AS $$ BEGIN RAISE EXCEPTION 'refused by a test'; END $$;
+                 CREATE TRIGGER {name} BEFORE {of} ON {table} FOR EACH ROW WHEN ({when})
+                 EXECUTE FUNCTION refuse()"
+            ),
+        };
+        self.execute(&sql).await;
+    }
+
+    /// Takes [`Database::refuse`] back.
+    pub async fn allow(&self, table: &str) {
+        let on = match self {
+            Self::Sqlite { .. } => String::new(),
+            Self::Postgres { .. } => format!(" ON {table}"),
+        };
+        self.execute(&format!("DROP TRIGGER refuse_{table}{on}"))
+            .await;
+    }
+
     async fn open_runs(&self) -> Vec<String> {
         const SQLITE: &str = "SELECT hex(run_id) FROM runs
             WHERE state NOT IN ('completed', 'failed', 'cancelled')";

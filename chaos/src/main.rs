@@ -1,10 +1,10 @@
-//! The long runs, the repetition of one, and the checker on a log that was kept.
+//! The long runs, the repetition of one, the checker on a log that was kept, and the kept databases.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chaos::history::{self, State};
-use chaos::{Kind, kill};
+use chaos::{Kind, kept, kill};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use testkit::Dice;
 
@@ -41,6 +41,13 @@ enum Command {
     },
     /// Every write, sync, cut and open of the database's files fails once (P1c)
     Disk,
+    /// Writes the kept database of a schema to `fixtures`, anew (P20)
+    Keep {
+        #[command(flatten)]
+        on: On,
+        /// Number of its last migration, 2 or more
+        schema: i64,
+    },
     /// Holds a log against the state that was kept beside it
     Check {
         /// history.jsonl, or the folder that holds it
@@ -77,7 +84,7 @@ impl Name {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let kept = match Cli::parse().command {
+    let held = match Cli::parse().command {
         Command::Kill { on, trials, seed } => {
             let seed = seed.unwrap_or_else(Dice::seed);
             kills(on.database, trials, seed).await
@@ -94,15 +101,23 @@ async fn main() -> ExitCode {
             chaos::disk::sweep(true, Dice::seed()).await;
             true
         }
+        Command::Keep { on, schema } => {
+            for kind in [Kind::Sqlite, Kind::Postgres] {
+                if on.database.has(kind) {
+                    kept::make::make(kind, schema).await;
+                }
+            }
+            true
+        }
         Command::Check { log, state } => match check(&log, state) {
-            Ok(kept) => kept,
+            Ok(held) => held,
             Err(error) => {
                 eprintln!("chaos: {}: {error}", log.display());
                 return ExitCode::from(2);
             }
         },
     };
-    if kept {
+    if held {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

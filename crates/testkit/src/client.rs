@@ -128,6 +128,13 @@ impl Client {
         self.try_post(path, &body).await.unwrap()
     }
 
+    /// Under an `Idempotency-Key`.
+    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
+        let request = self.request(Method::POST, path).json(&body);
+        let response = request.header("idempotency-key", key).send().await;
+        Answer::read(response.unwrap()).await.unwrap()
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         let request = self.request(Method::PATCH, path).json(&body);
         Answer::read(request.send().await.unwrap()).await.unwrap()
