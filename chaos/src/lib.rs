@@ -7,6 +7,7 @@
     reason = "a test as a whole: what it can't go on from should panic where it is"
 )]
 
+pub mod columns;
 pub mod crash;
 pub mod database;
 pub mod disk;

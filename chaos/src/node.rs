@@ -28,7 +28,13 @@ impl Deref for Node {
 impl Node {
     /// With empty data, and no limit on sending that a test would meet.
     pub async fn start(kind: Kind) -> Self {
-        let scene = Scene::new(kind, "send_rate_per_minute = 100000\n").await;
+        Self::with(kind, "").await
+    }
+
+    /// The same, with more lines in its configuration.
+    pub async fn with(kind: Kind, config: &str) -> Self {
+        let config = format!("send_rate_per_minute = 100000\n{config}");
+        let scene = Scene::new(kind, &config).await;
         let mut binary = scene.binary();
         let server = Some(binary.start().await);
         Self {
