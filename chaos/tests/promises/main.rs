@@ -12,6 +12,7 @@ mod p11_flood;
 mod p13_paused;
 mod p16_stop;
 mod p17_rights;
+mod p17_whole;
 mod p18_paging;
 mod p1_acknowledged;
 mod p1_p2_p4_kills;
