@@ -26,6 +26,7 @@ mod p22_requests;
 mod p22_siege;
 mod p22_wire;
 mod p23_bounds;
+mod p23_defects;
 mod p2_repeats;
 mod p2_same_key;
 mod p3_reconnect;

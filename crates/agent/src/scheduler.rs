@@ -222,15 +222,17 @@ impl Scheduler {
             self.give_up(fence).await;
         }
         let sent = Instant::now();
-        if self.active.is_empty() {
+        // A run that could not be ended keeps its lease: taken over, it would buy its answers again.
+        let broken = self.broken.iter().map(|fence| fence.run_id);
+        let held: Vec<RunId> = self.active.keys().copied().chain(broken).collect();
+        if held.is_empty() {
             self.renewed = sent;
             return;
         }
-        let driven = self.active.keys().copied().collect();
         match self
             .deps
             .store
-            .renew(self.node, driven, self.deps.clock.now())
+            .renew(self.node, held, self.deps.clock.now())
             .await
         {
             Ok(renewal) => {

@@ -415,8 +415,9 @@ pub trait RunStore {
         max: i64,
         recover: bool,
     ) -> StoreResult<Vec<Run>>;
-    /// One statement for these runs of the node: those that are driven. What nobody drives any more,
-    /// such as a claim whose commit was not heard of, runs out and is claimed again.
+    /// One statement for these runs of the node: those that are driven, or could not be ended yet. What
+    /// nobody holds any more, such as a claim whose commit was not heard of, runs out and is claimed
+    /// again.
     async fn renew(&self, node: NodeId, runs: Vec<RunId>, now: Timestamp) -> StoreResult<Renewal>;
     /// Hands a run back at drain: `queued`, attempts unchanged.
     async fn release(&self, fence: Fence, now: Timestamp) -> StoreResult<()>;
