@@ -31,6 +31,10 @@ interface MessageData {
   model?: string;
   built_in?: boolean;
   error?: Schemas["RunErrorResponse"];
+  /** The limit of the server that ended the run. */
+  limit?: "steps" | "tokens" | "answer_bytes" | "time";
+  /** Why the model ended, where it had not simply said everything: `length` is its own limit. */
+  finish?: string;
   context?: { omitted_before: number };
   resumed?: boolean;
   reasoning?: string;

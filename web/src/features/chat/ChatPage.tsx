@@ -172,12 +172,21 @@ export function ChatPage({
     onRemoved: () => input.current?.focus(),
   });
 
-  const send = (content: string, on_busy: "enqueue" | "interrupt" = "enqueue") => {
-    setProblem(null);
-    setNote(null);
+  const modelId = choice.id;
+  const say = useCallback(
+    (content: string, on_busy: "enqueue" | "interrupt" = "enqueue") => {
+      setProblem(null);
+      setNote(null);
+      sendMessage({ content, conversation_id: conversationId, model: modelId, on_busy });
+    },
+    [conversationId, modelId],
+  );
+  const send = (content: string, on_busy?: "interrupt") => {
     setDraft("");
-    sendMessage({ content, conversation_id: conversationId, model: choice.id, on_busy });
+    say(content, on_busy);
   };
+  // A draft that waits in the input stays there.
+  const goOn = useCallback(() => say("Go on."), [say]);
   const stop = () => {
     if (activeId && conversationId) void attempt(() => stopRun(activeId, conversationId));
   };
@@ -262,6 +271,7 @@ export function ChatPage({
             modelLabel={model?.label ?? choice.id}
             queue={queue}
             onRetry={retry}
+            onGoOn={goOn}
             onDecide={onDecide}
             onCallDecide={onCallDecide}
             onExplainModel={explain}

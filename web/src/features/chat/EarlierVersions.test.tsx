@@ -37,6 +37,7 @@ const show = (fields: Partial<Message>) =>
         message={message({ id: 7, content: "Another answer", ...fields })}
         endsTurn
         onRetry={() => undefined}
+        onGoOn={null}
         onExplainModel={() => undefined}
       />
     </QueryClientProvider>,

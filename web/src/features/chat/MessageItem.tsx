@@ -7,10 +7,13 @@ import { CopyButton } from "@/ui/CopyButton";
 import { AlertIcon, ChevronIcon, RetryIcon } from "@/ui/icons";
 import { exactTime, shortTime } from "@/util/time";
 import { EarlierVersions } from "./EarlierVersions";
+import { limitWords } from "./limitWords";
 import { Markdown } from "./Markdown";
 
 interface Actions {
   onRetry: (message: Message) => void;
+  /** Asks for the rest of what a limit ended; only of the latest answer. */
+  onGoOn: (() => void) | null;
   onExplainModel: () => void;
 }
 
@@ -82,6 +85,7 @@ function Answer({
   message,
   endsTurn,
   onRetry,
+  onGoOn,
   onExplainModel,
 }: { message: Message; endsTurn: boolean } & Actions) {
   const id = useId();
@@ -99,7 +103,13 @@ function Answer({
       {reasoning && <Reasoning text={reasoning} />}
       {text && <Markdown text={text} growing={growing} />}
       {message.revision > 1 && <EarlierVersions message={message} />}
-      <Outcome message={message} hasText={text !== ""} onRetry={onRetry} canRetry={endsTurn} />
+      <Outcome
+        message={message}
+        hasText={text !== ""}
+        onRetry={onRetry}
+        onGoOn={onGoOn}
+        canRetry={endsTurn}
+      />
       {!growing && (endsTurn || data?.resumed) && (
         <div className="mt-1.5 flex min-h-8 flex-wrap items-center gap-x-3 text-muted text-sm">
           {data?.resumed && <span>Continued after a restart</span>}
@@ -149,19 +159,34 @@ function When({ iso }: { iso: string }) {
   );
 }
 
+/** Beside Retry, for an answer that a limit ended before it was one. */
+const WAYS_OUT = "Ask again, ask for less at a time, or choose another model.";
+
 /** How an answer ended when it did not simply end well. */
 function Outcome({
   message,
   hasText,
   canRetry,
   onRetry,
+  onGoOn,
 }: {
   message: Message;
   hasText: boolean;
   canRetry: boolean;
-  onRetry: (message: Message) => void;
-}) {
+} & Pick<Actions, "onRetry" | "onGoOn">) {
   const { status, additional_data: data } = message;
+  const limit = limitWords(message);
+  if (status === "complete" && limit) {
+    return (
+      <div className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 text-muted text-sm">
+        <p className="min-w-48 flex-1">
+          {limit}
+          {onGoOn && " You can ask it to go on from here."}
+        </p>
+        {onGoOn && <Button onClick={onGoOn}>Go on</Button>}
+      </div>
+    );
+  }
   if (status === "cancelled" || status === "interrupted") {
     return (
       <p className="mt-2 text-muted text-sm">
@@ -177,7 +202,7 @@ function Outcome({
       <div className="min-w-48 flex-1 [overflow-wrap:anywhere]">
         <p className="font-medium text-danger">The answer could not be finished</p>
         <p>
-          {data?.error?.detail ?? "The model stopped unexpectedly."}
+          {limit ? `${limit} ${WAYS_OUT}` : (data?.error?.detail ?? "The model stopped unexpectedly.")}
           {hasText && " What was written is kept."}
         </p>
       </div>

@@ -36,6 +36,7 @@ export default function MessageList({
   modelLabel,
   queue,
   onRetry,
+  onGoOn,
   onDecide,
   onCallDecide,
   onExplainModel,
@@ -49,6 +50,7 @@ export default function MessageList({
   modelLabel: string | null;
   queue: Queue;
   onRetry: (message: Message) => void;
+  onGoOn: () => void;
   onDecide: OnDecide;
   onCallDecide: OnCallDecide;
   onExplainModel: () => void;
@@ -141,6 +143,7 @@ export default function MessageList({
                       message={row.message}
                       endsTurn={row.endsTurn}
                       onRetry={onRetry}
+                      onGoOn={isLatest(rows, item.index) ? onGoOn : null}
                       onExplainModel={onExplainModel}
                     />
                   )}
