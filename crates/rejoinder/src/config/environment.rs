@@ -39,8 +39,11 @@ const BESIDE: [&str; 10] = [
 
 /// A misspelt variable is not one that was left out.
 pub fn refuse_unknown() -> Result<()> {
-    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-    let unknown: Vec<String> = names.filter(|name| !is_known(name)).collect();
+    let unknown: Vec<String> = std::env::vars_os()
+        .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
+        .filter(|[name, value]| !is_known(name) && !is_of_a_service(name, value))
+        .map(|[name, _]| name)
+        .collect();
     ensure!(
         unknown.is_empty(),
         "{} is set in the environment, but there is no such setting; there are: {PREFIX}{} (what \
@@ -60,6 +63,22 @@ pub fn is_known(name: &str) -> bool {
         .iter()
         .any(|name| ours == *name || name.ends_with('_') && ours.starts_with(name));
     beside || KNOWN.contains(&ours)
+}
+
+/// Kubernetes tells every process where the services around it are, in variables that begin with
+/// their names: one called `rejoinder` must not stop the start. `REJOINDER_PORT` with anything else
+/// than such an address is somebody's mistake.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    let Some(ours) = name.strip_prefix(PREFIX) else {
+        return false;
+    };
+    let address = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.starts_with(scheme));
+    ours.starts_with("SERVICE_HOST")
+        || ours.starts_with("SERVICE_PORT")
+        || ours.starts_with("PORT_")
+        || (ours == "PORT" && address)
 }
 
 /// A variable that is set and not empty.
@@ -129,7 +148,24 @@ pub fn hub() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_known;
+    use super::{is_known, is_of_a_service};
+
+    #[test]
+    fn what_an_orchestrator_says_of_a_service_is_no_setting() {
+        for (name, value) in [
+            ("REJOINDER_SERVICE_HOST", "10.0.0.11"),
+            ("REJOINDER_SERVICE_PORT", "8080"),
+            ("REJOINDER_SERVICE_PORT_HTTP", "8080"),
+            ("REJOINDER_PORT", "tcp://10.0.0.11:8080"),
+            ("REJOINDER_PORT_8080_TCP", "tcp://10.0.0.11:8080"),
+            ("REJOINDER_PORT_8080_TCP_ADDR", "10.0.0.11"),
+        ] {
+            assert!(!is_known(name) && is_of_a_service(name, value), "{name}");
+        }
+        for (name, value) in [("REJOINDER_PORT", "8080"), ("REJOINDER_SERVICE", "tcp://a")] {
+            assert!(!is_of_a_service(name, value), "{name}");
+        }
+    }
 
     #[test]
     fn what_begins_like_ours_is_ours_or_a_mistake() {

@@ -105,6 +105,7 @@ fn variables_that_mean_nothing_are_named() {
     }
     let mut command = operator.command(&["config", "show"]);
     command
+        .env("REJOINDER_SERVICE_HOST", "10.0.0.11")
         .env("REJOINDER_SEED", "7")
         .env("REJOINDER_TEST_MODEL", "x");
     assert!(command.output().unwrap().status.success());
