@@ -49,17 +49,17 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ),
     (
         "agent",
-        &["sqlx", "axum", "reqwest", "hyper", "genai"],
+        &["sqlx", "axum", "reqwest", "hyper"],
         "the agent acts through its ports",
     ),
     (
         "server",
-        &["sqlx", "reqwest", "genai"],
+        &["sqlx", "reqwest"],
         "the server has the store's ports, and calls nobody",
     ),
     (
         "store",
-        &["axum", "reqwest", "genai"],
+        &["axum", "reqwest"],
         "the store knows the database only",
     ),
     (
