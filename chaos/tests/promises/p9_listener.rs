@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use testkit::process::Server;
 use testkit::socket::Incoming;
 use testkit::{Client, Socket, scripted_text};
+use tokio::task::JoinSet;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -70,8 +71,9 @@ async fn while_it_drains(kind: Kind) {
     let body = json!({
         "content": "[[script: tokens=6 gate=drain@3]]", "conversation_id": conversation,
     });
-    let waiting = client.clone();
-    let waiting = tokio::spawn(async move { waiting.send(body).await });
+    let mut waiting = JoinSet::new();
+    let sender = client.clone();
+    waiting.spawn(async move { sender.send(body).await });
     rig.model.gate("drain").reached(1).await;
     let behind = json!({
         "content": "[[script: tokens=2]]", "conversation_id": conversation, "on_busy": "enqueue",
@@ -86,7 +88,7 @@ async fn while_it_drains(kind: Kind) {
 
     server.signal("TERM").await;
     drains(&server).await;
-    let answer = waiting.await.unwrap().expect(200);
+    let answer = waiting.join_next().await.unwrap().unwrap().expect(200);
     assert_eq!(answer["ai_message"]["status"], "streaming", "{answer}");
     told(socket).await;
     let mut last = Value::Null;
