@@ -137,10 +137,10 @@ impl Provider {
     /// What answers when only the provider is known: the operator's word, then the vendor's usual
     /// model, then the first of the endpoint's own list. `None` as long as that has not come.
     pub(crate) fn default_model(&self) -> Option<String> {
-        let configured = self.config.default_model.iter().chain(&self.config.models);
+        let mut configured = self.config.default_model.iter().chain(&self.config.models);
         configured
-            .cloned()
             .next()
+            .cloned()
             .or_else(|| self.vendors_own().map(str::to_owned))
             .or_else(|| self.names().into_iter().next())
     }

@@ -208,7 +208,10 @@ async fn the_same_key_answers_the_same_todo(db: &TestDb) {
     };
     let added = add("add").await.unwrap();
     assert_eq!(add("add").await.unwrap(), added);
-    assert_eq!(db.store.todos(user.id).await.unwrap(), [added.clone()]);
+    assert_eq!(
+        db.store.todos(user.id).await.unwrap(),
+        std::slice::from_ref(&added)
+    );
     assert_eq!(add("another").await, Err(StoreError::KeyReused));
 
     let remove = TodoCommand::Remove { id: added.id };
