@@ -1,4 +1,4 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { measureElement, useVirtualizer, type VirtualizerOptions } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
 import { forgetOlder, loadOlder } from "@/api/conversationService";
@@ -78,6 +78,7 @@ export default function MessageList({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: (index) => estimate(rows[index]),
+    measureElement: measure,
     getItemKey: useCallback((index: number) => rows[index]?.key ?? index, [rows]),
     overscan: 6,
     gap: 16,
@@ -188,6 +189,22 @@ function isLatest(rows: Row[], index: number): boolean {
   const row = rows[index];
   return index === rows.length - 1 && row?.kind === "message" && row.message.role === "assistant";
 }
+
+/**
+ * The virtualizer keeps a height only where it differs from the guess, and goes on guessing
+ * otherwise. A guess that was right grows with the message's stored text, while the row, which shows
+ * the stream, has been that high all along, and nothing would measure it again.
+ */
+const measure: NonNullable<VirtualizerOptions<HTMLDivElement, HTMLDivElement>["measureElement"]> = (
+  element,
+  entry,
+  list,
+) => {
+  const size = measureElement(element, entry, list);
+  const row = list.measurementsCache[list.indexFromElement(element)];
+  if (row?.size === size) list.itemSizeCache.set(row.key, size);
+  return size;
+};
 
 /** A first guess of a row's height; the real one is measured when it is shown. */
 function estimate(row: Row | undefined): number {
