@@ -113,3 +113,17 @@ test("a failing model leaves its words and offers Retry", async ({ chat }) => {
   await chat.getByRole("button", { name: "Retry" }).click();
   await expect(answers(chat).last()).toContainText(scriptedText(9));
 });
+
+test("the first message stays on screen while its conversation opens", async ({ chat }) => {
+  await chat.evaluate(`
+    window.shown = [];
+    (function look() {
+      window.shown.push(document.querySelectorAll("main article").length);
+      requestAnimationFrame(look);
+    })();
+  `);
+  await send(chat, "Hello [[script: tokens=3]]");
+  await expectAnswer(chat, scriptedText(3));
+  const shown = (await chat.evaluate("window.shown")) as number[];
+  expect(shown.slice(shown.findIndex((count) => count > 0))).not.toContain(0);
+});

@@ -10,7 +10,7 @@ import {
   messagesQuery,
 } from "@/api/conversationService";
 import { regenerate, stopRun, watchConversation } from "@/api/live";
-import { outbox, useOutbox } from "@/api/outbox";
+import { outbox, useOutbox, type Waiting } from "@/api/outbox";
 import { permissionsQuery } from "@/api/permissions";
 import { ApiError, errorText } from "@/api/problem";
 import { sendMessage } from "@/api/sending";
@@ -93,7 +93,10 @@ export function ChatPage({
   const history = useQuery({ ...messagesQuery(conversationId ?? ""), enabled: conversationId !== null });
   const branch = (conversationId && history.data) || NOTHING;
   const allWaiting = useOutbox(({ waiting }) => waiting);
+  const [begun, setBegun] = useState<Waiting | null>(null);
   const waiting = allWaiting.filter((entry) => entry.conversation_id === conversationId);
+  // Until its conversation is open, a first message stays where it is: the empty page would blink up.
+  if (begun && conversationId === null) waiting.push(begun);
   const { run, activeId } = useRun(conversationId, conversation, branch.messages);
   const { data: asking } = useQuery(approvalsQuery);
   const approvals = useMemo(
@@ -114,6 +117,7 @@ export function ChatPage({
   // The input is ready where a keyboard is; on touch it would only raise the keyboard.
   // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
   useEffect(() => {
+    setBegun(null);
     setProblem(null);
     setNote(null);
     setSaid("");
@@ -124,7 +128,9 @@ export function ChatPage({
   useEffect(
     () =>
       outbox.onAcknowledged((entry, id) => {
-        if (entry.conversation_id === null && conversationId === null) onOpenConversation(id);
+        if (entry.conversation_id !== null || conversationId !== null) return;
+        setBegun(entry);
+        onOpenConversation(id);
       }),
     [conversationId, onOpenConversation],
   );
