@@ -48,4 +48,15 @@ test.describe("390 px", () => {
     expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390);
     await expectAccessible(chat);
   });
+
+  test("the account's tabs are all there", async ({ chat }) => {
+    await chat.getByRole("button", { name: "Open sidebar" }).click();
+    await chat.getByRole("button", { name: /^Account:/ }).click();
+    await chat.getByRole("menuitem", { name: "Account", exact: true }).click();
+    const tabs = chat.getByRole("dialog", { name: "Account" }).getByRole("tab");
+    await expect(tabs).toHaveCount(4);
+    for (const tab of await tabs.all()) await expect(tab).toBeInViewport({ ratio: 1 });
+    await expectNoSidewaysScroll(chat);
+    await expectAccessible(chat);
+  });
 });

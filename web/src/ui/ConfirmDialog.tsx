@@ -38,7 +38,7 @@ export default function ConfirmDialog({
   return (
     <BaseAlert.Root open onOpenChange={(next) => !next && onClose()}>
       <BaseAlert.Portal>
-        <BaseAlert.Backdrop className={BACKDROP} />
+        <BaseAlert.Backdrop forceRender className={BACKDROP} />
         <BaseAlert.Popup className={cx(POPUP, "max-w-md p-6")}>
           <BaseAlert.Title className="font-semibold text-lg">{title}</BaseAlert.Title>
           <BaseAlert.Description className="mt-2 text-muted [overflow-wrap:anywhere]">

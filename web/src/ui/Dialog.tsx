@@ -22,7 +22,7 @@ export function Dialog({
   return (
     <BaseDialog.Root open onOpenChange={(next) => !next && onClose()}>
       <BaseDialog.Portal>
-        <BaseDialog.Backdrop className={BACKDROP} />
+        <BaseDialog.Backdrop forceRender className={BACKDROP} />
         <BaseDialog.Popup initialFocus={initialFocus} className={cx(POPUP, wide ? "max-w-2xl" : "max-w-md")}>
           <div className="flex items-center justify-between gap-4 py-3 ps-6 pe-3">
             <BaseDialog.Title className="font-semibold text-lg">{title}</BaseDialog.Title>

@@ -1,3 +1,4 @@
+/** A dialog that opens above a sheet needs its own as well: `forceRender`. */
 export const BACKDROP =
   "fixed inset-0 bg-scrim transition-opacity duration-120 data-ending-style:opacity-0 data-starting-style:opacity-0";
 export const POPUP =

@@ -21,7 +21,7 @@ export default function AccountDialog({ user, onClose }: { user: User; onClose: 
   return (
     <Dialog onClose={onClose} title="Account" wide>
       <Tabs.Root defaultValue="profile">
-        <Tabs.List className="-mx-1 mb-5 flex gap-1 overflow-x-auto border-line border-b px-1 pb-2">
+        <Tabs.List className="-mx-1 mb-5 flex flex-wrap gap-1 border-line border-b px-1 pb-2">
           {TABS.map(({ id, label }) => (
             <Tabs.Tab
               key={id}

@@ -52,7 +52,7 @@ it("one that failed at its limit says which, what was kept, and offers Retry", a
   const error = { code: "limit_reached", detail, retryable: true };
   show({ status: "failed", additional_data: { limit: "steps", error } });
   screen.getByText(/so many steps/);
-  screen.getByText(/What was written is kept/);
+  screen.getByText("What was written is kept.");
   await userEvent.click(screen.getByRole("button", { name: "Retry" }));
   expect(onRetry).toHaveBeenCalledTimes(1);
   expect(screen.queryByRole("button", { name: "Go on" })).toBeNull();
@@ -61,4 +61,11 @@ it("one that failed at its limit says which, what was kept, and offers Retry", a
 it("an answer that ended well says nothing of limits", () => {
   show({ additional_data: { model: "m" } });
   expect(screen.queryByText(/limit|so many|longer than/)).toBeNull();
+});
+
+it("what a provider said of its failure, and what the page says, don't run into each other", () => {
+  const error = { code: "model_failed", detail: "It said: no more", retryable: true };
+  show({ status: "failed", additional_data: { error } });
+  screen.getByText("It said: no more");
+  screen.getByText("What was written is kept.");
 });

@@ -201,10 +201,8 @@ function Outcome({
       <AlertIcon width={18} height={18} className="mt-px shrink-0 text-danger" />
       <div className="min-w-48 flex-1 [overflow-wrap:anywhere]">
         <p className="font-medium text-danger">The answer could not be finished</p>
-        <p>
-          {limit ? `${limit} ${WAYS_OUT}` : (data?.error?.detail ?? "The model stopped unexpectedly.")}
-          {hasText && " What was written is kept."}
-        </p>
+        <p>{limit ? `${limit} ${WAYS_OUT}` : (data?.error?.detail ?? "The model stopped unexpectedly.")}</p>
+        {hasText && <p>What was written is kept.</p>}
       </div>
       {canRetry && <Button onClick={() => onRetry(message)}>Retry</Button>}
     </div>
