@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { answerFor } from "./answers.mjs";
+import { createQueue } from "./queue.mjs";
 import { seed } from "./seed.mjs";
 
 const PORT = Number(process.env.PORT ?? 8080);
@@ -34,6 +35,7 @@ const state = {
   runs: new Map(),
   todos: [],
   approvals: [],
+  permissions: new Map(),
   sent: new Map(),
   log: [],
   nextId: 1,
@@ -80,8 +82,9 @@ function deliver(socket, frame) {
 
 const cursor = () => String(state.log.length);
 
-function saveMessage(fields) {
-  const list = state.messages.get(fields.conversation_id);
+const lastId = (list) => list.at(-1)?.id ?? null;
+
+function newMessage(fields) {
   const message = {
     id: id(),
     content: "",
@@ -90,7 +93,7 @@ function saveMessage(fields) {
     timestamp: now(),
     additional_data: null,
     client_message_id: null,
-    parent_id: list.at(-1)?.id ?? null,
+    parent_id: null,
     run_id: null,
     status: "complete",
     revision: 1,
@@ -98,6 +101,12 @@ function saveMessage(fields) {
     ...fields,
   };
   message.siblings = [message.id];
+  return message;
+}
+
+function saveMessage(fields) {
+  const list = state.messages.get(fields.conversation_id);
+  const message = newMessage({ parent_id: lastId(list), ...fields });
   list.push(message);
   touch(fields.conversation_id);
   publish("message", { ...message }, fields.conversation_id);
@@ -113,6 +122,8 @@ function change(message, fields) {
 function touch(conversationId, fields = {}) {
   const conversation = state.conversations.get(conversationId);
   const list = state.messages.get(conversationId);
+  // Deleted while it was being answered in.
+  if (!conversation) return;
   Object.assign(conversation, { updated_at: now(), message_count: list.length }, fields);
   publish("conversation", { ...conversation }, conversationId);
 }
@@ -120,6 +131,18 @@ function touch(conversationId, fields = {}) {
 // ---- runs
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const queue = createQueue({ Refusal, publish, newMessage, touch, begin, lastId });
+
+/** Takes the conversation's turn; what waits follows. */
+function begin(run) {
+  state.conversations.get(run.conversation_id).active_run = { run_id: run.run_id, state: "queued" };
+  publish("run", { run_id: run.run_id, state: "queued", step: 0 }, run.conversation_id);
+  setTimeout(async () => {
+    await execute(run);
+    queue.next(run.conversation_id, state.messages.get(run.conversation_id));
+  }, 50);
+}
 
 async function execute(run) {
   const { conversation_id } = run;
@@ -153,7 +176,7 @@ async function execute(run) {
     run.message = part.tool ? null : run.message;
   }
   if (run.cancelled) {
-    if (run.message) change(run.message, { status: "cancelled" });
+    if (run.message) change(run.message, { status: run.interrupted ? "interrupted" : "cancelled" });
     return runState("cancelled");
   }
   runState("completed");
@@ -190,6 +213,8 @@ async function ask(run, call, args, say, runState) {
     arguments: args,
     arguments_hash: randomUUID(),
     decision: null,
+    scope: null,
+    target: null,
     created_at: now(),
     decided_at: null,
   };
@@ -202,8 +227,16 @@ async function ask(run, call, args, say, runState) {
   return approval.decision;
 }
 
-function decide(approval, decision) {
-  Object.assign(approval, { decision, decided_at: now() });
+const permitted = (conversationId) => state.permissions.get(conversationId) ?? [];
+const isPermitted = (conversationId, name) =>
+  permitted(conversationId).some(({ tool_name }) => tool_name === name);
+
+function decide(approval, decision, scope = "once") {
+  const { conversation_id, tool_name } = approval;
+  Object.assign(approval, { decision, scope, decided_at: now() });
+  if (decision === "approve" && scope === "conversation" && !isPermitted(conversation_id, tool_name)) {
+    state.permissions.set(conversation_id, [...permitted(conversation_id), { tool_name, created_at: now() }]);
+  }
   publish("approval", { ...approval }, approval.conversation_id);
   return approval;
 }
@@ -212,14 +245,20 @@ async function callTool(run, { name, args, result, asks = false, success = "true
   const call_id = randomUUID();
   const base = { conversation_id: run.conversation_id, run_id: run.run_id, tool_name: name };
   say("typing", { role: "assistant", state: "tool", detail: name });
+  const free = asks && isPermitted(run.conversation_id, name);
   const call = saveMessage({
     ...base,
     role: "assistant",
     message_type: "tool_call",
     content: JSON.stringify(args),
-    additional_data: { call_id, arguments: args, state: asks ? "intended" : "running" },
+    additional_data: {
+      call_id,
+      arguments: args,
+      state: asks && !free ? "intended" : "running",
+      ...(free && { permitted: "conversation" }),
+    },
   });
-  const denied = asks && (await ask(run, call, args, say, runState)) === "deny";
+  const denied = asks && !free && (await ask(run, call, args, say, runState)) === "deny";
   if (!denied) {
     say("tool", { call_id, name, state: "running" });
     await wait(900);
@@ -249,11 +288,15 @@ function startRun(conversation_id, prompt, model) {
     additional_data: { model: chosen.id, built_in: chosen.built_in },
   };
   state.runs.set(run_id, run);
-  publish("run", { run_id, state: "queued", step: 0 }, conversation_id);
   return run;
 }
 
-function accept(user, { content, client_message_id, model }, conversationId) {
+/** Ends what goes on in the conversation; its words stay. */
+function interrupt({ run_id }) {
+  Object.assign(state.runs.get(run_id), { cancelled: true, interrupted: true });
+}
+
+function accept(user, { content, client_message_id, model, on_busy = "reject" }, conversationId) {
   const known = client_message_id && state.sent.get(client_message_id);
   if (known) return known;
   if (typeof content !== "string" || [...content].length < 1 || [...content].length > 10000) {
@@ -287,25 +330,37 @@ function accept(user, { content, client_message_id, model }, conversationId) {
       updated_at: now(),
     });
   }
-  if (state.conversations.get(conversation_id).active_run) {
-    throw new Refusal(409, "run_active", "The assistant is still answering in this conversation.");
-  }
+  const active = state.conversations.get(conversation_id).active_run;
+  if (active && on_busy === "reject") refuseBusy(active);
   const run = startRun(conversation_id, content, model);
-  const message = saveMessage({
+  const fields = {
     conversation_id,
     role: "user",
     message_type: "user_input",
     content,
     client_message_id: client_message_id ?? null,
     run_id: run.run_id,
-  });
+  };
+  const message = active ? queue.add(run, fields) : saveMessage(fields);
   const accepted = { message, user_message: message, conversation_id, run_id: run.run_id };
   if (client_message_id) state.sent.set(client_message_id, accepted);
-  setTimeout(() => void execute(run), 50);
+  if (!active) begin(run);
+  else if (on_busy === "interrupt") interrupt(active);
   return accepted;
 }
 
-function regenerate(conversationId, messageId) {
+function refuseBusy({ state: busy }) {
+  if (busy === "awaiting_approval") {
+    throw new Refusal(409, "run_awaiting_approval", "A call in this conversation waits for your approval.");
+  }
+  throw new Refusal(409, "run_active", "The assistant is still answering in this conversation.");
+}
+
+function regenerate(conversationId, messageId, key) {
+  const known = key && state.sent.get(key);
+  if (known) return known;
+  const active = state.conversations.get(conversationId)?.active_run;
+  if (active) refuseBusy(active);
   const list = state.messages.get(conversationId);
   const at = list?.findIndex((message) => message.id === messageId) ?? -1;
   if (at < 0) throw new Refusal(404, "not_found", "There is no such message.");
@@ -315,8 +370,10 @@ function regenerate(conversationId, messageId) {
   const run = startRun(conversationId, list[question].content, old.additional_data?.model);
   run.message = saveMessage({ ...run.base, status: "queued" });
   run.message.siblings = [...old.siblings, run.message.id];
-  setTimeout(() => void execute(run), 50);
-  return { run_id: run.run_id, conversation_id: conversationId, ai_message: { ...run.message } };
+  begin(run);
+  const accepted = { run_id: run.run_id, conversation_id: conversationId, ai_message: { ...run.message } };
+  if (key) state.sent.set(key, accepted);
+  return accepted;
 }
 
 // ---- requests
@@ -444,11 +501,24 @@ const routes = {
     const start = Math.max(0, end - Number(query.get("limit") ?? 50));
     response.setHeader("x-cursor", cursor());
     response.setHeader("link", start > 0 ? '<?before>; rel="prev"' : '<?after>; rel="next"');
-    return list.slice(start, end);
+    const page = list.slice(start, end);
+    return before ? page : [...page, ...queue.messages(params[0])];
   },
-  "POST /chat/conversations/:id/messages/:id/regenerate": ({ params, response }) => {
+  "PATCH /chat/conversations/:id/messages/:id": ({ params, body }) =>
+    queue.change(params[0], Number(params[1]), body.content),
+  "DELETE /chat/conversations/:id/messages/:id": ({ params }) => queue.remove(params[0], Number(params[1])),
+  "GET /chat/conversations/:id/permissions": ({ params }) => ({ permissions: permitted(params[0]) }),
+  "DELETE /chat/conversations/:id/permissions/:id": ({ params }) => {
+    found(isPermitted(params[0], params[1]));
+    state.permissions.set(
+      params[0],
+      permitted(params[0]).filter(({ tool_name }) => tool_name !== params[1]),
+    );
+    touch(params[0]);
+  },
+  "POST /chat/conversations/:id/messages/:id/regenerate": ({ params, request, response }) => {
     response.statusCode = 202;
-    return regenerate(params[0], Number(params[1]));
+    return regenerate(params[0], Number(params[1]), request.headers["idempotency-key"]);
   },
   "POST /chat/runs/:id/cancel": ({ params }) => {
     found(state.runs.get(params[0])).cancelled = true;
@@ -461,7 +531,7 @@ const routes = {
     if (approval.arguments_hash !== body.arguments_hash) {
       throw new Refusal(409, "arguments_changed", "The approval is bound to other arguments.");
     }
-    return decide(approval, body.decision);
+    return decide(approval, body.decision, body.scope);
   },
   "GET /todos": () => ({ todos: state.todos }),
   "POST /todos": ({ body }) => {
@@ -584,7 +654,7 @@ function receive(socket, user, { type, data, conversation_id }) {
   const reply = (frame) => socket.send(JSON.stringify(frame));
   if (type === "ping") reply({ type: "pong", data: { cursor: cursor() } });
   else if (type === "unwatch") socket.watching.delete(conversation_id);
-  else if (type === "stop") state.runs.get(data.run_id).cancelled = true;
+  else if (type === "stop") Object.assign(state.runs.get(data.run_id) ?? {}, { cancelled: true });
   else if (type === "watch") {
     socket.watching.add(conversation_id);
     sendOpenMessage(socket, conversation_id);

@@ -3,8 +3,9 @@ import { afterEach, vi } from "vitest";
 
 afterEach(() => {
   cleanup();
-  localStorage.clear();
-  sessionStorage.clear();
+  // What runs in Node alone has no storage.
+  globalThis.localStorage?.clear();
+  globalThis.sessionStorage?.clear();
 });
 
 // happy-dom lays nothing out and has no observers to speak of.
