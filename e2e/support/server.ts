@@ -59,6 +59,11 @@ export class Server {
     return this.child?.stderr ?? "";
   }
 
+  /** It takes nothing new, ends what it can, and leaves; resolves when it has left. */
+  async drain(): Promise<void> {
+    await this.child?.end("SIGTERM");
+  }
+
   /** The process is gone in the middle of whatever it did. */
   async kill(): Promise<void> {
     await this.child?.end("SIGKILL");

@@ -3,6 +3,7 @@ import {
   api,
   expect,
   expectAnswer,
+  message,
   questions,
   reconnecting,
   secondTab,
@@ -104,4 +105,63 @@ test("SIGKILL mid-answer: after the restart it completes, nothing lost or double
   // This model can't go on in the middle of a sentence: what it had said before is kept as well.
   await chat.getByText("Earlier version").click();
   await expect(chat.getByRole("region", { name: "Version 1" })).toContainText(scriptedText(12));
+});
+
+test("a message written while the server drains arrives once, after the restart", async ({
+  chat,
+  server,
+  model,
+}) => {
+  await send(chat, "First [[script: tokens=6 gate=hold@3]]");
+  await model.reached("hold");
+  await expectAnswer(chat, scriptedText(3));
+
+  // Under which ids the second one goes out from here on, whichever way.
+  const ids = new Set<string>();
+  chat.on("request", (request) => {
+    if (request.method() !== "POST" || !request.url().endsWith("/chat/messages")) return;
+    const body = request.postDataJSON() as { client_message_id: string } | null;
+    if (body) ids.add(body.client_message_id);
+  });
+  chat.on("websocket", (socket) =>
+    socket.on("framesent", ({ payload }) => {
+      const { type, data } = JSON.parse(String(payload)) as { type: string; data: Record<string, string> };
+      if (type === "message" && data.client_message_id) ids.add(data.client_message_id);
+    }),
+  );
+
+  const left = server.drain();
+  await expect(reconnecting(chat)).toBeVisible();
+  const refused = chat.waitForResponse(
+    (response) => response.url().endsWith("/chat/messages") && response.status() === 503,
+  );
+  await message(chat).fill("Second [[script: tokens=2]]");
+  await message(chat).press("Enter");
+  await refused;
+  await expect(chat.getByText("Waiting to be sent: the server is restarting")).toBeVisible();
+  await expect(message(chat)).toHaveValue("");
+  await expect(chat.getByRole("alert")).toBeHidden();
+
+  await model.open("hold");
+  await left;
+  // Nobody is there at all: it waits as well.
+  await expect(chat.getByText("Waiting to be sent")).toBeVisible();
+  await server.start();
+  await expect(answers(chat)).toHaveCount(2);
+  await expect(answers(chat).last()).toContainText(scriptedText(2));
+  await expect(chat.getByText("Waiting to be sent")).toBeHidden();
+  await expect(questions(chat)).toHaveCount(2);
+  expect(ids.size).toBe(1);
+
+  const stored = await api(server);
+  const [conversation] = await stored.conversations();
+  const complete = (role: string, content: string) => ({ role, content, status: "complete" });
+  expect(await stored.messages(conversation?.conversation_id ?? "")).toEqual([
+    complete("user", "First [[script: tokens=6 gate=hold@3]]"),
+    complete("assistant", scriptedText(6)),
+    complete("user", "Second [[script: tokens=2]]"),
+    complete("assistant", scriptedText(2)),
+  ]);
+  await chat.reload();
+  await expect(questions(chat)).toHaveCount(2);
 });

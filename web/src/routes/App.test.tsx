@@ -7,7 +7,7 @@ import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "@/api/fakeSocket";
 import { useOutbox } from "@/api/outbox";
-import { queryClient } from "@/api/queryClient";
+import { keys, queryClient } from "@/api/queryClient";
 import { restoreSession, signOut } from "@/api/session";
 import { conversation, message } from "@/api/testData";
 import { router } from "./router";
@@ -297,6 +297,45 @@ describe("a conversation", () => {
     await waitFor(() => expect(FakeSocket.all.length).toBeGreaterThan(before), { timeout: 3_000 });
     act(() => FakeSocket.last.ready());
     await screen.findByRole("button", { name: "Model: Big" });
+  });
+
+  it("is worked by keys: the palette, the sheet of keys, and the last message again", async () => {
+    const asked = message({ id: 1, role: "user", message_type: "user_input", content: "Say it" });
+    server.use(
+      http.get(at("/chat/conversations/c1/messages"), () => HttpResponse.json([asked, message({ id: 2 })])),
+      http.get(at("/chat/conversations"), () =>
+        HttpResponse.json({
+          conversations: [conversation({ conversation_id: "c1", title: "Greetings" })],
+          total: 1,
+          page: 1,
+          per_page: 30,
+          next_cursor: null,
+        }),
+      ),
+    );
+    queryClient.removeQueries({ queryKey: keys.messages("c1") });
+    await queryClient.invalidateQueries({ queryKey: keys.conversations });
+    await userEvent.keyboard("{Control>}k{/Control}");
+    const search = await screen.findByRole("combobox", { name: "Search conversations and commands" });
+    await userEvent.type(search, "greet");
+    await screen.findByRole("option", { name: /Greetings/ });
+    await userEvent.keyboard("{enter}");
+    await waitFor(() => expect(router.state.location.pathname).toBe("/c/c1"));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+
+    const field = await screen.findByRole<HTMLTextAreaElement>("textbox", { name: "Message" });
+    // A question mark that is written is no command.
+    await userEvent.type(field, "?");
+    expect(screen.queryByRole("dialog")).toBeNull();
+    await userEvent.clear(field);
+    // The list itself shows nothing where nothing is laid out.
+    await waitFor(() => expect(queryClient.getQueryData(keys.messages("c1"))).toBeDefined());
+    await userEvent.type(field, "{ArrowUp}");
+    expect(field.value).toBe("Say it");
+    await userEvent.click(screen.getByRole("heading", { name: "Greetings" }));
+    field.blur();
+    await userEvent.keyboard("?");
+    await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
   });
 
   it("says that it is reconnecting, and keeps the message waiting", async () => {
