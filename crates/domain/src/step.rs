@@ -64,11 +64,12 @@ impl ToolOutcome {
         Self::without_result(crate::CallState::Failed, detail)
     }
 
+    /// `detail` may quote what a service said: NUL in it can't be stored on every database.
     #[must_use]
     pub fn without_result(state: crate::CallState, detail: &str) -> Self {
         Self {
             state,
-            result: serde_json::json!({ "error": detail }),
+            result: serde_json::json!({ "error": detail.replace('\0', "\u{fffd}") }),
         }
     }
 }

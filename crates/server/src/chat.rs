@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::extract::Check;
-use crate::limits::{MODEL_CHARS, REFUSAL_WAITS};
+use crate::limits::{HASH_DIGITS, MODEL_CHARS, REFUSAL_WAITS};
 use crate::state::AppState;
 use crate::wire::approval::ApprovalDecision;
 use crate::wire::send::MessageCreate;
@@ -175,13 +175,19 @@ pub(crate) async fn decide(
     id: ApprovalId,
     wanted: ApprovalDecision,
 ) -> Result<Approval, Problem> {
+    // Whatever else was sent is no hash of a call, and not all of it can be stored.
+    let hash = &wanted.arguments_hash;
+    let digits = |c: char| c.is_ascii_digit() || matches!(c, 'a'..='f');
+    if hash.len() != HASH_DIGITS || !hash.chars().all(digits) {
+        let message = "This must be the hash of the approval: 64 digits of lower-case hex.";
+        return Err(Problem::invalid("/arguments_hash", message));
+    }
     let (decision, scope) = (Decision::from(wanted.decision), wanted.scope);
     let scope = scope.map(Scope::from).unwrap_or_default();
     if decision == Decision::Deny && scope == Scope::Conversation {
         let message = "Only an approval reaches further than its call.";
         return Err(Problem::invalid("/scope", message));
     }
-    let hash = &wanted.arguments_hash;
     let approval = state
         .store
         .decide(user.id, id, decision, scope, hash, state.now())

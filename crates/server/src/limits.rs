@@ -23,6 +23,8 @@ pub const USER_AGENT_CHARS: usize = 200;
 pub const TAGS: usize = 20;
 pub const TAG_CHARS: usize = 50;
 pub const MODEL_CHARS: usize = 200;
+/// SHA-256, in hex.
+pub const HASH_DIGITS: usize = 64;
 pub const FILTER_CHARS: usize = 200;
 /// The last page that may be asked for by number; further on there are cursors.
 pub const PAGES: i64 = 1_000_000;

@@ -5,7 +5,7 @@ use domain::limits::{CONTENT_CHARS, IDEMPOTENCY_KEY_BYTES, TODO_TITLE_CHARS};
 use serde_json::{Value, json};
 
 use crate::limits::{
-    EMAIL_CHARS, FILTER_CHARS, MODEL_CHARS, NAME_CHARS, PAGES, PASSWORD_MAX_CHARS,
+    EMAIL_CHARS, FILTER_CHARS, HASH_DIGITS, MODEL_CHARS, NAME_CHARS, PAGES, PASSWORD_MAX_CHARS,
     PASSWORD_MIN_CHARS, TAG_CHARS, TAGS,
 };
 
@@ -50,6 +50,7 @@ fn uuid() -> Value {
 
 /// Of bodies: schema, property, rule.
 fn properties() -> Vec<(&'static str, &'static str, Value)> {
+    let hash = json!({ "pattern": format!("^[0-9a-f]{{{HASH_DIGITS}}}$") });
     let tags = json!({ "type": "string" });
     let tags = json!({ "maxItems": TAGS, "items": merged(tags, line(TAG_CHARS)) });
     vec![
@@ -74,6 +75,7 @@ fn properties() -> Vec<(&'static str, &'static str, Value)> {
         ("ConversationCreate", "model", line(MODEL_CHARS)),
         ("ConversationChange", "model", line(MODEL_CHARS)),
         ("RegenerateRequest", "model", line(MODEL_CHARS)),
+        ("ApprovalDecision", "arguments_hash", hash),
         (
             "ConversationCreate",
             "title",

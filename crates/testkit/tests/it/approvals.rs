@@ -242,6 +242,28 @@ async fn a_decision_is_about_what_was_shown_is_made_once_and_by_the_owner() {
         let answer = user.post(&path, changed).await;
         assert_eq!(answer.code(), "arguments_changed");
         answer.expect(409);
+        // What is no hash at all reaches no database, from neither side.
+        let mut socket = user.socket(None, &[]).await;
+        socket.frame("connection").await;
+        for hash in [
+            "",
+            "x",
+            "\0",
+            &"\0".repeat(64),
+            &"F".repeat(64),
+            &"0".repeat(65),
+        ] {
+            let data = json!({
+                "approval_id": approval["approval_id"], "decision": "approve", "arguments_hash": hash,
+            });
+            socket.send("approval", None, data).await;
+            let refused = socket.frame("error").await;
+            assert_eq!(refused["data"]["code"], "validation", "{hash:?}: {refused}");
+            let body = json!({ "decision": "approve", "arguments_hash": hash });
+            let refused = user.post(&path, body).await.expect(422);
+            assert_eq!(refused["errors"][0]["pointer"], "/arguments_hash");
+        }
+        drop(socket);
 
         let none = json!({ "approvals": [] });
         assert_eq!(other.get("/chat/approvals").await.expect(200), none);
@@ -646,5 +668,38 @@ async fn nobody_is_asked_about_a_call_that_its_tool_would_refuse() {
             json!([])
         );
         assert!(witness.entries().is_empty());
+    }
+}
+
+/// PostgreSQL stores no NUL: what a service says of its failure must not become a failure of ours.
+#[tokio::test]
+async fn what_a_service_says_with_nul_is_kept_and_said_once() {
+    let plain = Behaviour::fail(500, "ill\0fated");
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let json = Behaviour::Reply(409, headers, br#""ill\u0000fated""#.to_vec());
+    for (class, behaviour) in [
+        (ToolClass::Effectful, &plain),
+        (ToolClass::Keyed, &json),
+        (ToolClass::ReadOnly, &plain),
+    ] {
+        for database in databases().await {
+            let witness = Witness::start().await;
+            witness.behave(behaviour.clone());
+            let tool = HttpToolConfig {
+                class,
+                ..allowed(witness.url())
+            };
+            let app = start(database, tool).await;
+            let user = app.user().await;
+            let sent = ask(&user, ORDER).await;
+            assert_eq!(sent["ai_message"]["status"], "complete", "{class:?}");
+            let (state, messages) = ended(&user, &sent).await;
+            assert_eq!(state, "completed");
+            let (state, success, result) = outcome(&messages);
+            assert_eq!((state, success), ("failed", "false"), "{class:?}");
+            let said = text(result, "error");
+            assert!(said.ends_with("ill\u{fffd}fated"), "{said}");
+            assert_eq!(witness.entries().len(), 1, "{class:?}");
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Thing {
     pub(super) fn none() -> Self {
         Self {
             ids: Ids::new(),
-            arguments_hash: "x".to_owned(),
+            arguments_hash: "0".repeat(64),
             login: None,
         }
     }

@@ -239,7 +239,7 @@ async fn problems(page: &mut Page, app: &TestApp, user: &Client) {
         (
             POST,
             format!("/chat/approvals/{unknown}"),
-            json!({ "decision": "deny", "arguments_hash": "x" }),
+            json!({ "decision": "deny", "arguments_hash": "0".repeat(64) }),
         ),
         (Method::PUT, "/todos".to_owned(), NONE),
         (

@@ -12,12 +12,15 @@ async fn without_approvals_there_is_nothing_to_decide() {
         json!({ "approvals": [] })
     );
     let path = format!("/chat/approvals/{}", uuid());
-    let body = json!({ "decision": "approve", "arguments_hash": "x" });
+    let hash = "0".repeat(64);
+    let body = json!({ "decision": "approve", "arguments_hash": hash });
     user.post(&path, body).await.expect(404);
-    let body = json!({ "decision": "perhaps", "arguments_hash": "x" });
-    user.post(&path, body).await.expect(422);
-    let body = json!({ "decision": "deny", "arguments_hash": "x", "scope": "conversation" });
-    user.post(&path, body).await.expect(422);
-    let body = json!({ "decision": "approve", "arguments_hash": "x", "scope": "forever" });
-    user.post(&path, body).await.expect(422);
+    for body in [
+        json!({ "decision": "perhaps", "arguments_hash": hash }),
+        json!({ "decision": "deny", "arguments_hash": hash, "scope": "conversation" }),
+        json!({ "decision": "approve", "arguments_hash": hash, "scope": "forever" }),
+        json!({ "decision": "approve", "arguments_hash": "x" }),
+    ] {
+        user.post(&path, body).await.expect(422);
+    }
 }
