@@ -199,7 +199,11 @@ pub async fn compare(client: &Client, log: &Log) -> Vec<String> {
                 let text = testkit::scripted_text(sent.tokens);
                 let whole = matches!(answers.as_slice(), [answer]
                     if answer["status"] == "complete" && answer["content"] == text.as_str());
-                if !whole {
+                // What a backup caught half written ends, visibly, when it is restored.
+                let ended = matches!(answers.as_slice(), [answer]
+                    if answer["additional_data"]["error"]["code"] == "restored"
+                        && text.starts_with(answer["content"].as_str().unwrap_or("?")));
+                if !whole && !ended {
                     broken.push(format!("{sent:?} has no whole answer: {answers:?}"));
                 }
             }

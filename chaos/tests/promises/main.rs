@@ -21,6 +21,7 @@ mod p1b_power;
 mod p1c_disk;
 mod p20_upgrade;
 mod p21_backup;
+mod p21_orders;
 mod p22_frames;
 mod p22_requests;
 mod p22_siege;

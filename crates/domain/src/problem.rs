@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct RunError {
     /// Stable: `model_unreachable`, `model_auth`, `model_rate_limited`, `model_refused`,
     /// `model_protocol`, `model_stalled`, `model_interrupted`, `model_not_configured`,
-    /// `context_too_long`, `limit_reached`, `too_many_restarts`, `internal`.
+    /// `context_too_long`, `limit_reached`, `too_many_restarts`, `restored`,
+    /// `internal`.
     pub code: String,
     pub detail: String,
     pub retryable: bool,

@@ -29,6 +29,7 @@ mod permissions;
 mod postgres;
 mod postgres_deltas;
 mod pragmas;
+mod restored;
 mod runs;
 mod sessions;
 mod sql;
@@ -42,6 +43,7 @@ mod value;
 pub use backup::{BackupError, backup};
 pub use lock::{DataDirLock, LockError};
 pub use open::{OpenError, OpenOptions, exists, migrate, schema_version};
+pub use restored::Restored;
 pub use sql::Sql;
 
 /// The store. Cheap to clone; all clones are the same store.
@@ -69,6 +71,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         messages::STATEMENTS,
         open::STATEMENTS,
         permissions::STATEMENTS,
+        restored::STATEMENTS,
         runs::cancel::STATEMENTS,
         runs::claim::STATEMENTS,
         runs::deltas::STATEMENTS,

@@ -319,14 +319,6 @@ impl SqlStore {
         }
         Ok(store)
     }
-
-    /// Makes every cursor that was given out so far invalid: after a restore.
-    pub async fn new_epoch(&self) -> StoreResult<()> {
-        let now = self.clock.now();
-        self.db
-            .write(now, |tx, now| new_epoch(tx, now).boxed())
-            .await
-    }
 }
 
 async fn setting(tx: &mut Tx, key: &'static str) -> StoreResult<Option<String>> {
@@ -345,7 +337,8 @@ async fn drop_one_active(tx: &mut Tx) -> StoreResult<()> {
     tx.run(DROP_ONE_PLACED, args![]).await.map(|_| ())
 }
 
-async fn new_epoch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {
+/// Makes every cursor that was given out so far invalid.
+pub(crate) async fn new_epoch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {
     // By the clock, so that an epoch is never used twice, not even after a restore.
     tx.run(NEW_EPOCH, args![now.0.max(1)]).await.map(|_| ())
 }

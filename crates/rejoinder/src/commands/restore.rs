@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use domain::Clock;
 use domain::store::Maintenance;
-use store::DataDirLock;
+use store::{DataDirLock, Restored};
 
 use crate::config::{Config, DataFlags, ServeFlags};
 use crate::manifest::{DATABASE, KEY, Manifest};
@@ -74,7 +74,7 @@ pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
     }
     std::fs::File::open(&config.data_dir)?.sync_all()?;
 
-    begin_anew(&config).await?;
+    let restored = begin_anew(&config).await?;
     std::fs::remove_file(&mark)?;
     drop(lock);
     println!(
@@ -85,6 +85,7 @@ pub async fn run(data: &DataFlags, from: &Path, replace: bool) -> Result<()> {
     if let Some(aside) = aside {
         println!("What was there is in {}.", aside.display());
     }
+    tell(restored);
     Ok(())
 }
 
@@ -94,23 +95,44 @@ pub async fn announce(data: &DataFlags) -> Result<()> {
     config.create_data_dir()?;
     let _lock =
         DataDirLock::acquire(&config.data_dir).context("stop the server before restoring")?;
-    begin_anew(&config).await?;
+    let restored = begin_anew(&config).await?;
     println!("The database is sound. Pages that are still open will load everything again.");
+    tell(restored);
     Ok(())
 }
 
-/// Pages that have seen more than the backup holds load everything again.
-async fn begin_anew(config: &Config) -> Result<()> {
+/// Pages that have seen more than the backup holds load everything again, and what may have gone on
+/// after it does not go on again.
+async fn begin_anew(config: &Config) -> Result<Restored> {
     let base = wiring::half_restored_or_not(config, false).await?;
-    base.store.new_epoch().await?;
     let damage = base.store.check_integrity().await?;
+    let restored = if damage.is_empty() {
+        base.store.begin_anew().await?
+    } else {
+        Restored::default()
+    };
     base.store.close().await?;
     ensure!(
         damage.is_empty(),
         "the restored database is damaged: {}",
         damage.join("; ")
     );
-    Ok(())
+    Ok(restored)
+}
+
+fn tell(Restored { ended, unknown }: Restored) {
+    if ended > 0 {
+        println!(
+            "Answers that were not finished when the backup was made: {ended}. They have ended; \
+             their users can try them again."
+        );
+    }
+    if unknown > 0 {
+        println!(
+            "Calls of tools that may have been made after the backup: {unknown}. They are shown as \
+             unknown, for their users to decide."
+        );
+    }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

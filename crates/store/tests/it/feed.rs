@@ -157,7 +157,7 @@ async fn cursors_that_cannot_be_followed_are_reset(db: &TestDb) {
             more: false
         }
     );
-    db.store.new_epoch().await.unwrap();
+    db.store.begin_anew().await.unwrap();
     let page = db.store.feed_after(user.id, end, 10).await.unwrap();
     let FeedPage::Reset { cursor } = page else {
         panic!("{page:?}")

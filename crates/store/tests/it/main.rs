@@ -21,6 +21,7 @@ mod lifecycle;
 mod ownership;
 mod permissions;
 mod queue;
+mod restored;
 mod runs;
 mod schema;
 mod sending;
