@@ -157,16 +157,19 @@ pub(crate) async fn regenerate(state: &AppState, again: Regenerate) -> Result<Se
     Ok(stored.await.map_err(Problem::internal)??)
 }
 
-/// Records that the run is to stop, and tells whoever drives it.
+/// Records that the run is to stop, and tells whoever drives it, also when the caller goes away.
 pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Result<Run, Problem> {
-    let run = state
-        .store
-        .request_cancel(user.id, run_id, state.now())
-        .await?;
-    state.agent.cancelled(run_id);
-    // Where nobody drove it, it has ended, and the next one of the queue may begin.
-    state.agent.wake();
-    Ok(run)
+    let (task, user_id) = (state.clone(), user.id);
+    let stored = state.config.tracker.spawn(async move {
+        let run = task.store.request_cancel(user_id, run_id, task.now()).await;
+        if run.is_ok() {
+            task.agent.cancelled(run_id);
+            // Where nobody drove it, it has ended, and the next one of the queue may begin.
+            task.agent.wake();
+        }
+        run
+    });
+    Ok(stored.await.map_err(Problem::internal)??)
 }
 
 pub(crate) async fn decide(
@@ -176,7 +179,7 @@ pub(crate) async fn decide(
     wanted: ApprovalDecision,
 ) -> Result<Approval, Problem> {
     // Whatever else was sent is no hash of a call, and not all of it can be stored.
-    let hash = &wanted.arguments_hash;
+    let hash = wanted.arguments_hash;
     let digits = |c: char| c.is_ascii_digit() || matches!(c, 'a'..='f');
     if hash.len() != HASH_DIGITS || !hash.chars().all(digits) {
         let message = "This must be the hash of the approval: 64 digits of lower-case hex.";
@@ -188,13 +191,20 @@ pub(crate) async fn decide(
         let message = "Only an approval reaches further than its call.";
         return Err(Problem::invalid("/scope", message));
     }
-    let approval = state
-        .store
-        .decide(user.id, id, decision, scope, hash, state.now())
-        .await?;
-    failpoints::reached("after_approval");
-    state.agent.wake();
-    Ok(approval)
+    // A caller that goes away has decided all the same.
+    let (task, user_id) = (state.clone(), user.id);
+    let stored = state.config.tracker.spawn(async move {
+        let decided = task
+            .store
+            .decide(user_id, id, decision, scope, &hash, task.now())
+            .await;
+        if decided.is_ok() {
+            failpoints::reached("after_approval");
+            task.agent.wake();
+        }
+        decided
+    });
+    Ok(stored.await.map_err(Problem::internal)??)
 }
 
 /// What the user says of a call of unknown outcome. A retry buys an answer, as a message does.

@@ -397,6 +397,7 @@ pub(crate) async fn delete(
 ) -> StoreResult<Vec<RunId>> {
     hold(tx, user_id, id).await?;
     let runs = live_runs(tx, id).await?;
+    keys::forget(tx, user_id, id.0).await?;
     tx.run(DELETE_EVENTS, args![id, user_id]).await?;
     tx.run(DELETE_CONVERSATION, args![id]).await?;
     tx.run(COUNT_BY, args![user_id, -1]).await?;

@@ -20,6 +20,12 @@ statements! {
          WHERE idempotency_keys.created_at < $6 RETURNING made_id"
     }
     SET_MADE { "UPDATE idempotency_keys SET made_id = $3 WHERE user_id = $1 AND key = $2" }
+    /// What a conversation's sends, or one run's, were asked for with: the hash of a short text tells
+    /// the text.
+    FORGET {
+        "UPDATE idempotency_keys SET body_hash = '' WHERE user_id = $1 AND (made_id = $2 \
+         OR made_id IN (SELECT run_id FROM runs WHERE conversation_id = $2))"
+    }
     KEY { "SELECT body_hash, made_id FROM idempotency_keys WHERE user_id = $1 AND key = $2" }
 }
 
@@ -41,7 +47,9 @@ pub(crate) async fn take(
         return Ok(None);
     }
     let row = tx.one(KEY, args![user_id, &key.key]).await?;
-    if row.get::<String>("body_hash")? != key.body_hash {
+    let known = row.get::<String>("body_hash")?;
+    // Of what was deleted only the key is known, and that it is gone.
+    if !known.is_empty() && known != key.body_hash {
         return Err(StoreError::KeyReused);
     }
     row.get("made_id").map(Some)
@@ -64,6 +72,11 @@ pub(crate) async fn made(
 /// The id that was given to [`made`].
 pub(crate) fn row_id(made: Uuid) -> i64 {
     made.as_u64_pair().1.cast_signed()
+}
+
+/// The conversation, or the run, is about to be deleted: nothing of its content stays behind.
+pub(crate) async fn forget(tx: &mut Tx, user_id: UserId, made: Uuid) -> StoreResult<()> {
+    tx.run(FORGET, args![user_id, made]).await.map(|_| ())
 }
 
 /// What a key made and is no longer there was deleted.

@@ -3342,7 +3342,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Nothing of it remains */
+            /** @description Nothing of it remains, except for 30 days the keys that its messages were sent under */
             200: {
                 headers: {
                     [name: string]: unknown;

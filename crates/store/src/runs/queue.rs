@@ -11,6 +11,7 @@ use domain::{
 use super::cancel;
 use super::row::{self, run_columns};
 use crate::conversations::{self, Held};
+use crate::keys;
 use crate::messages::{self, said_message};
 use crate::sql::statements;
 use crate::tx::Tx;
@@ -161,7 +162,8 @@ pub(super) async fn withdraw(
     now: Timestamp,
 ) -> StoreResult<Run> {
     tx.run(CLOSE_RUN, args![run.run_id, now]).await?;
-    tx.run(CLOSE_MESSAGES, args![run.run_id]).await?;
+    let left = tx.run(CLOSE_MESSAGES, args![run.run_id]).await?;
+    uncount(tx, held.conversation_id, left).await?;
     run.state = RunState::Cancelled;
     run.cancel_requested = true;
     run.finished_at = Some(now);
@@ -169,6 +171,13 @@ pub(super) async fn withdraw(
     row::said(tx, &run, now);
     messages::conversation_changed(tx, held, now);
     Ok(run)
+}
+
+/// Messages that will never be part of the conversation count no more.
+async fn uncount(tx: &mut Tx, id: ConversationId, messages: u64) -> StoreResult<()> {
+    let messages = i64::try_from(messages).unwrap_or(0);
+    let done = tx.run(UNCOUNT_MESSAGES, args![id, messages]).await;
+    done.map(|_| ())
 }
 
 /// The conversation, held, and a message of it that waits.
@@ -214,11 +223,10 @@ pub(crate) async fn remove(
     let (held, message) = waiting(tx, user_id, conversation_id, message_id).await?;
     let run_id = message.run_id.ok_or(StoreError::NotFound)?;
     let mut run = row::get(tx, user_id, run_id).await?;
+    keys::forget(tx, user_id, run_id.0).await?;
     let removed = tx.run(DELETE_MESSAGES, args![run_id]).await?;
     tx.run(DELETE_RUN, args![run_id]).await?;
-    let removed = i64::try_from(removed).unwrap_or(0);
-    tx.run(UNCOUNT_MESSAGES, args![conversation_id, removed])
-        .await?;
+    uncount(tx, conversation_id, removed).await?;
     tx.scrub = true;
     // Whoever waits for the run learns that it is over.
     run.state = RunState::Cancelled;

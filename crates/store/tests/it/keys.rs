@@ -95,7 +95,14 @@ async fn another_answer_of_a_deleted_conversation_is_gone(db: &TestDb) {
         .delete_conversation(user.id, asked.run.conversation_id)
         .await
         .unwrap();
-    assert_eq!(db.store.regenerate(again).await, Err(StoreError::Gone));
+    // Not even the hash of what was asked for is kept to compare with.
+    let other = Regenerate {
+        key: key("k", "something else"),
+        ..again.clone()
+    };
+    for repeat in [again, other] {
+        assert_eq!(db.store.regenerate(repeat).await, Err(StoreError::Gone));
+    }
 }
 
 async fn a_refused_answer_leaves_its_key_free(db: &TestDb) {
@@ -161,6 +168,10 @@ async fn a_deleted_conversation_is_gone(db: &TestDb) {
         .await
         .unwrap();
     assert_eq!(begin().await, Err(StoreError::Gone));
+    let other = db
+        .store
+        .create_conversation(user.id, new(db), key("k", "something else"));
+    assert_eq!(other.await, Err(StoreError::Gone));
 }
 
 async fn a_key_belongs_to_one_kind_of_request(db: &TestDb) {

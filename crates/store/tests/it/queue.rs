@@ -453,6 +453,9 @@ async fn a_run_that_waits_can_be_stopped(db: &TestDb) {
         (RunState::Cancelled, Some(db.now()))
     );
     assert_eq!(contents(&db.latest(&active).await), ["go", "", "second"]);
+    let id = active.run.conversation_id;
+    let conversation = db.store.conversation(user.id, id).await.unwrap();
+    assert_eq!(conversation.message_count, 4, "it counts no more");
     let again = db.store.send(send).await.unwrap();
     assert_eq!(
         (
@@ -528,7 +531,13 @@ async fn a_message_that_waits_can_be_removed(db: &TestDb) {
         ["run", "message_deleted", "conversation"]
     );
     assert_eq!(remove().await, Err(StoreError::NotFound));
-    assert_eq!(db.store.send(send).await, Err(StoreError::Gone));
+    let other = SendMessage {
+        key: key("k", "something else"),
+        ..send.clone()
+    };
+    for repeat in [send, other] {
+        assert_eq!(db.store.send(repeat).await, Err(StoreError::Gone));
+    }
     assert_eq!(
         db.store.run(user.id, first.run.run_id).await,
         Err(StoreError::NotFound)

@@ -518,6 +518,9 @@ async fn p5_what_is_known_is_said_and_no_more() {
             "out of paper",
         ),
         (Behaviour::fail(404, &"x".repeat(9_000)), "failed", "404"),
+        (Behaviour::fail(503, "later"), "failed", "later"),
+        (Behaviour::fail(502, "no answer"), "unknown", "gateway"),
+        (Behaviour::fail(504, "no answer"), "unknown", "gateway"),
         (
             page(307, &[("location", "/elsewhere")], b""),
             "failed",
@@ -556,10 +559,10 @@ async fn p5_what_is_known_is_said_and_no_more() {
                 let (found, success, result) = outcome(&messages);
                 // Nobody needs to know whether something was read.
                 let reading = class == ToolClass::ReadOnly && *state == "unknown";
-                let (state, words) = if reading {
-                    ("failed", "did not answer")
-                } else {
-                    (*state, *words)
+                let (state, words) = match *words {
+                    "gateway" if reading => ("failed", "with status 50"),
+                    _ if reading => ("failed", "did not answer"),
+                    words => (*state, words),
                 };
                 let said = result.to_string();
                 assert_eq!(found, state, "{behaviour:?}: {said}");

@@ -24,6 +24,8 @@ use crate::egress::{Egress, Fault, Reply};
 const DESCRIPTION_CHARS: usize = 4_000;
 /// Of a refusal's body in what the model is told.
 const WORDS_BYTES: usize = 1_000;
+/// Said by a gateway that had no answer of the service: whether the service acted, it can't know.
+const GATEWAYS: [u16; 2] = [502, 504];
 
 pub(crate) struct HttpTool {
     spec: ToolSpec,
@@ -161,6 +163,12 @@ fn outcome(class: ToolClass, came: Result<Reply, Fault>) -> Result<Value, ToolEr
                 ""
             };
             let (status, words) = (reply.status.as_u16(), reply.words(WORDS_BYTES));
+            if class != ToolClass::ReadOnly && GATEWAYS.contains(&status) {
+                return Err(ToolError::unknown(format!(
+                    "A gateway in front of the service answered with status {status}. It may or \
+                     may not have happened. {words}"
+                )));
+            }
             Err(ToolError::new(format!(
                 "The service answered with status {status}.{redirect} {words}"
             )))
