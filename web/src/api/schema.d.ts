@@ -941,7 +941,7 @@ export interface components {
             updated_at: string;
             /** Format: int64 */
             user_id: number;
-            /** @description The first user message, shortened. */
+            /** @description The first user message. */
             user_input: string | null;
         };
         /** @enum {string} */

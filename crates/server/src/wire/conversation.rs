@@ -32,7 +32,7 @@ pub struct ConversationResponse {
     #[schema(format = Uuid)]
     pub conversation_id: String,
     pub user_id: i64,
-    /// The first user message, shortened.
+    /// The first user message.
     #[schema(required)]
     pub user_input: Option<String>,
     #[schema(required, value_type = Option<Object>)]

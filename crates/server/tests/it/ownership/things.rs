@@ -178,6 +178,30 @@ async fn settled(owner: &Client, conversation: &str) {
     timeout(Duration::from_secs(20), begun).await.unwrap();
 }
 
+/// Until every conversation whose answer is there has its title too: it comes after the answer.
+async fn titled(owner: &Client) {
+    let waits = |one: &Value| {
+        let title = one["title"].as_str().unwrap_or_default();
+        one["active_run"].is_null() && title.starts_with(CANARY) && title != CANARY
+    };
+    let titles = async {
+        loop {
+            let listed = owner.get("/chat/conversations?per_page=100").await;
+            let listed = listed.expect(200);
+            if !listed["conversations"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(waits)
+            {
+                break;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), titles).await.unwrap();
+}
+
 /// Makes a thing and deletes it, as its owner does.
 pub(super) async fn deleted(world: &World, owner: &Client, kind: &str) -> Thing {
     let thing = make(world, owner, kind).await;
@@ -232,6 +256,7 @@ pub(super) const MALFORMED: &[&str] = &[
 
 /// What can be seen of an owner's things: unchanged after everything that a stranger tried.
 pub(super) async fn seen(owner: &Client, thing: &Thing) -> Value {
+    titled(owner).await;
     let mut seen = Vec::new();
     for path in [
         "/chat/conversations?per_page=100",
