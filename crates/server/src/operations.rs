@@ -299,7 +299,13 @@ pub const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/models", ("model", "list"), Account, &[]),
     op("GET", "/api/v1/tools", ("tool", "list"), Account, &[]),
     op("GET", "/api/v1/todos", ("todo", "list"), Account, &[]),
-    op("POST", "/api/v1/todos", ("todo", "add"), Account, &[409]),
+    op(
+        "POST",
+        "/api/v1/todos",
+        ("todo", "add"),
+        Account,
+        &[409, 410],
+    ),
     op(
         "PATCH",
         "/api/v1/todos/{id}",
