@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::limits::{CONNECTIONS, GRACE, HEADER_BYTES, HEADER_READ, WRITE_STALL};
+use crate::limits::{CONNECTIONS, GRACE, HEADER_BYTES, HEADER_READ, LAST_WORDS, WRITE_STALL};
 use watched::Watched;
 
 /// How long the server waits for whom.
@@ -47,13 +47,23 @@ impl Default for Timeouts {
     }
 }
 
-/// Ends a request's connection at once, whatever is unsent: for a client that takes nothing.
+/// Ends a request's connection: for a client that takes nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hangup(CancellationToken);
+pub(crate) struct Hangup {
+    now: CancellationToken,
+    soon: CancellationToken,
+}
 
 impl Hangup {
+    /// At once, whatever is unsent.
     pub(crate) fn now(&self) {
-        self.0.cancel();
+        self.now.cancel();
+    }
+
+    /// With the end of the answer in progress, and in any case after the time for last words: what
+    /// was handed over may still stand before a client that takes none of it.
+    pub(crate) fn soon(&self) {
+        self.soon.cancel();
     }
 }
 
@@ -141,7 +151,7 @@ async fn connection(
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let hangup = Hangup::default();
-    let hung_up = hangup.0.clone();
+    let Hangup { now: hung_up, soon } = hangup.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(hangup.clone());
@@ -165,6 +175,10 @@ async fn connection(
                 // Finishes the answer in progress and takes no further request.
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            () = soon.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                timeout(LAST_WORDS, connection).await.unwrap_or(Ok(()))
             }
         }
     };

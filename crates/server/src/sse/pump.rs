@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -47,9 +48,14 @@ pub(super) async fn run<F: Frames>(mut frames: F, sender: mpsc::Sender<Frame>, h
         }
     }
     // The last frame is still to be taken; the response ends by itself then.
-    let until = ends_at.unwrap_or_else(|| Instant::now() + WS_SEND);
+    let ending = ends_at.is_some() || frames.ended().now_or_never().is_some();
+    let patience = if ending { LAST_WORDS } else { WS_SEND };
+    let until = ends_at.unwrap_or_else(|| Instant::now() + patience);
     let all = sender.max_capacity();
     if timeout_at(until, sender.reserve_many(all)).await.is_err() {
         hangup.now();
+    } else if ending {
+        // Taken by the connection, not yet by the client, who may be waited for no longer.
+        hangup.soon();
     }
 }
