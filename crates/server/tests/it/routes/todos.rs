@@ -52,6 +52,8 @@ async fn todos_are_live_on_every_device() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
+    // From here on it hears everything.
+    socket.frame("connection").await;
     let todo = user
         .post("/todos", json!({ "title": "milk" }))
         .await
