@@ -176,6 +176,8 @@ async fn call(
     let body = body.collect().await.map_err(std::io::Error::other)?;
     let header = |name: &str| Some(head.headers.get(name)?.to_str().ok()?.to_owned());
     let path = head.uri.path_and_query();
+    // Before anybody can see that it has acted, and change this for the next call.
+    let behaviour = lock(&shared.behaviour).clone();
     let number = shared.write(&Entry {
         method: head.method.to_string(),
         path: path.map(ToString::to_string).unwrap_or_default(),
@@ -188,7 +190,6 @@ async fn call(
         let response = Response::builder().header(CONTENT_TYPE, "application/json");
         response.body(Full::from(body)).unwrap()
     };
-    let behaviour = lock(&shared.behaviour).clone();
     match behaviour {
         Behaviour::Answer => Ok(done(number)),
         Behaviour::Slow(time) => {
@@ -236,4 +237,25 @@ fn value(body: &[u8]) -> Value {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_sees_that_it_acted_may_change_what_comes_next() {
+        let witness = Witness::start().await;
+        let client = crate::Client::new(witness.url());
+        for n in 1..=300 {
+            witness.behave(Behaviour::fail(503, "no"));
+            let changed = async {
+                witness.acted(n).await;
+                witness.behave(Behaviour::Answer);
+            };
+            let call = client.post("/", json!({}));
+            let (answer, ()) = tokio::join!(call, changed);
+            assert_eq!(answer.status, 503, "call {n}");
+        }
+    }
 }
