@@ -20,8 +20,8 @@ statements! {
          WHERE idempotency_keys.created_at < $6 RETURNING made_id"
     }
     SET_MADE { "UPDATE idempotency_keys SET made_id = $3 WHERE user_id = $1 AND key = $2" }
-    /// What a conversation's sends, or one run's, were asked for with: the hash of a short text tells
-    /// the text.
+    /// What a conversation's sends, one run's, or a todo were asked for with: the hash of a short text
+    /// tells the text.
     FORGET {
         "UPDATE idempotency_keys SET body_hash = '' WHERE user_id = $1 AND (made_id = $2 \
          OR made_id IN (SELECT run_id FROM runs WHERE conversation_id = $2))"
@@ -63,18 +63,21 @@ pub(crate) async fn made(
     key: &IdempotencyKey,
     id: i64,
 ) -> StoreResult<()> {
-    let made = Uuid::from_u64_pair(0, id.cast_unsigned());
-    tx.run(SET_MADE, args![user_id, &key.key, made])
-        .await
-        .map(|_| ())
+    let args = args![user_id, &key.key, of_row(id)];
+    tx.run(SET_MADE, args).await.map(|_| ())
 }
 
-/// The id that was given to [`made`].
+/// What a key keeps of a row that has its id from the database.
+pub(crate) const fn of_row(id: i64) -> Uuid {
+    Uuid::from_u64_pair(0, id.cast_unsigned())
+}
+
+/// The id that [`of_row`] was given.
 pub(crate) fn row_id(made: Uuid) -> i64 {
     made.as_u64_pair().1.cast_signed()
 }
 
-/// The conversation, or the run, is about to be deleted: nothing of its content stays behind.
+/// The conversation, run or row is about to be deleted: nothing of its content stays behind.
 pub(crate) async fn forget(tx: &mut Tx, user_id: UserId, made: Uuid) -> StoreResult<()> {
     tx.run(FORGET, args![user_id, made]).await.map(|_| ())
 }

@@ -153,6 +153,7 @@ pub(crate) async fn execute(
             if tx.run(DELETE_TODO, args![user_id, id]).await? == 0 {
                 return Ok(TodoAnswer::NotFound);
             }
+            keys::forget(tx, user_id, keys::of_row(id.0)).await?;
             tx.scrub = true;
             tx.emit(
                 user_id,

@@ -231,6 +231,8 @@ async fn the_same_key_answers_the_same_todo(db: &TestDb) {
         .await
         .unwrap();
     assert_eq!(add("add").await, Err(StoreError::Gone));
+    // Whether it was this title can't be tried out either.
+    assert_eq!(add("another").await, Err(StoreError::Gone));
     db.later(IDEMPOTENCY_KEPT_MS + 1);
     assert_ne!(add("add").await.unwrap().id, added.id);
 }
