@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
 
 use crate::failure::{ERROR_BODY_BYTES, Subject, web_page};
 use crate::listing::read_bounded;
@@ -39,6 +40,15 @@ pub(crate) trait Events: Send + 'static {
 
     /// The last chunk, once it is finished.
     fn end(&mut self) -> ModelChunk;
+}
+
+/// What an event says. `None` is half a line: the connection was cut inside it.
+pub(crate) fn json(event: &Event, subject: &Subject) -> Result<Option<Value>, ModelError> {
+    match serde_json::from_str(&event.data) {
+        Ok(value) => Ok(Some(value)),
+        Err(_) if event.cut => Ok(None),
+        Err(_) => Err(subject.protocol("a piece that is not JSON")),
+    }
 }
 
 /// Sends, and answers with what was accepted.

@@ -1,18 +1,30 @@
 //! Tool calls that arrive in pieces, from endpoints that number them and from those that don't.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
-use agent::ports::{ModelChunk, RawToolCall};
+use agent::ports::{ModelChunk, ModelError, RawToolCall};
 use domain::{FinishReason, Usage};
 use serde_json::Value;
+
+use crate::failure::Subject;
+use crate::remote::clean;
 
 /// Calls of one answer; the agent executes far fewer.
 const CALLS: usize = 128;
 /// Bytes of the arguments of all calls of one answer.
 const ARGUMENTS_BYTES: usize = 1_024 * 1_024;
 
+/// What an endpoint sends of a call at once: `null` where there is nothing of it.
+pub(crate) struct Piece<'a> {
+    pub index: Option<u64>,
+    pub id: &'a Value,
+    pub name: &'a Value,
+    /// More of their text. Some send the object itself.
+    pub arguments: &'a Value,
+}
+
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooMuch;
+struct TooMuch;
 
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -43,20 +55,31 @@ impl Calls {
         }
     }
 
-    /// One element of `delta.tool_calls`; answers with its piece of arguments.
-    pub(crate) fn piece(&mut self, piece: &Value) -> Result<String, TooMuch> {
-        let index = piece.get("index").and_then(Value::as_u64);
-        let id = piece.get("id").and_then(Value::as_str).unwrap_or_default();
-        let function = piece.get("function");
-        let name = function
-            .and_then(|f| f.get("name"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let arguments = match function.and_then(|f| f.get("arguments")) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            // Some send the object itself.
-            Some(other) => other.to_string(),
+    /// Takes a piece, and says its arguments on.
+    pub(crate) fn add(
+        &mut self,
+        piece: &Piece<'_>,
+        subject: &Subject,
+        out: &mut VecDeque<ModelChunk>,
+    ) -> Result<(), ModelError> {
+        let arguments = self
+            .piece(piece)
+            .map_err(|TooMuch| subject.protocol("more tool calls than can be meant"))?;
+        if !arguments.is_empty() {
+            out.push_back(ModelChunk::ToolArguments(clean(&arguments)));
+        }
+        Ok(())
+    }
+
+    /// Answers with its arguments.
+    fn piece(&mut self, piece: &Piece<'_>) -> Result<String, TooMuch> {
+        let Piece { index, .. } = *piece;
+        let id = piece.id.as_str().unwrap_or_default();
+        let name = piece.name.as_str().unwrap_or_default();
+        let arguments = match piece.arguments {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
         };
         self.bytes += id.len() + name.len() + arguments.len();
         if self.bytes > ARGUMENTS_BYTES {
@@ -131,10 +154,29 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn collect(pieces: &[Value]) -> Vec<(String, String, String)> {
+    #[derive(Clone, Default)]
+    struct Given {
+        index: Option<u64>,
+        id: Value,
+        name: Value,
+        arguments: Value,
+    }
+
+    impl Given {
+        fn as_piece(&self) -> Piece<'_> {
+            Piece {
+                index: self.index,
+                id: &self.id,
+                name: &self.name,
+                arguments: &self.arguments,
+            }
+        }
+    }
+
+    fn collect(pieces: &[Given]) -> Vec<(String, String, String)> {
         let mut calls = Calls::default();
         for piece in pieces {
-            calls.piece(piece).unwrap();
+            calls.piece(&piece.as_piece()).unwrap();
         }
         calls
             .take()
@@ -143,8 +185,13 @@ mod tests {
             .collect()
     }
 
-    fn piece(index: Option<u64>, id: Option<&str>, name: Option<&str>, arguments: &str) -> Value {
-        json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}})
+    fn piece(index: Option<u64>, id: Option<&str>, name: Option<&str>, arguments: &str) -> Given {
+        Given {
+            index,
+            id: json!(id),
+            name: json!(name),
+            arguments: json!(arguments),
+        }
     }
 
     fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
@@ -207,9 +254,17 @@ mod tests {
     #[test]
     fn arguments_may_be_missing_or_an_object() {
         let made = collect(&[
-            json!({"index": 0, "id": "a", "function": {"name": "f"}}),
-            json!({"index": 1, "id": "b", "function": {"name": "g", "arguments": {"x": 1}}}),
-            json!({"index": 2, "id": "c", "function": {"arguments": "{}"}}),
+            Given {
+                index: Some(0),
+                id: json!("a"),
+                name: json!("f"),
+                ..Given::default()
+            },
+            Given {
+                arguments: json!({"x": 1}),
+                ..piece(Some(1), Some("b"), Some("g"), "")
+            },
+            piece(Some(2), Some("c"), None, "{}"),
         ]);
         assert_eq!(made, [call("a", "f", "{}"), call("b", "g", "{\"x\":1}")]);
     }
@@ -218,15 +273,15 @@ mod tests {
     fn calls_and_arguments_are_bounded() {
         let mut calls = Calls::default();
         let big = "x".repeat(600 * 1_024);
-        assert!(
-            calls
-                .piece(&piece(Some(0), Some("a"), Some("f"), &big))
-                .is_ok()
-        );
-        assert_eq!(calls.piece(&piece(Some(0), None, None, &big)), Err(TooMuch));
+        let first = piece(Some(0), Some("a"), Some("f"), &big);
+        assert!(calls.piece(&first.as_piece()).is_ok());
+        let more = piece(Some(0), None, None, &big);
+        assert_eq!(calls.piece(&more.as_piece()), Err(TooMuch));
         let mut calls = Calls::default();
-        let refused =
-            (0..1_000).find(|n| calls.piece(&piece(Some(*n), None, Some("f"), "")).is_err());
+        let refused = (0..1_000).find(|n| {
+            let one = piece(Some(*n), None, Some("f"), "");
+            calls.piece(&one.as_piece()).is_err()
+        });
         assert_eq!(refused, Some(128));
     }
 }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use agent::ports::{ModelChunk, ModelError};
 use domain::{FinishReason, Usage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::answer::{Events, Progress};
-use crate::calls::{Calls, TooMuch};
+use crate::answer::{Events, Progress, json};
+use crate::calls::{Calls, Piece};
 use crate::failure::Subject;
 use crate::remote::clean;
 use crate::sse::Event;
@@ -40,9 +40,13 @@ impl Parser {
             Some("content_block_start") => {
                 let block = &value["content_block"];
                 if block["type"] == "tool_use" {
-                    let named =
-                        json!({ "name": block["name"], "arguments": given(&block["input"]) });
-                    self.piece(value, &block["id"], &named, out)?;
+                    let piece = Piece {
+                        index: value["index"].as_u64(),
+                        id: &block["id"],
+                        name: &block["name"],
+                        arguments: given(&block["input"]),
+                    };
+                    self.calls.add(&piece, &self.subject, out)?;
                 } else {
                     say(block, out);
                 }
@@ -50,8 +54,13 @@ impl Parser {
             Some("content_block_delta") => {
                 let delta = &value["delta"];
                 if delta["type"] == "input_json_delta" {
-                    let more = json!({ "arguments": delta["partial_json"] });
-                    self.piece(value, &Value::Null, &more, out)?;
+                    let piece = Piece {
+                        index: value["index"].as_u64(),
+                        id: &Value::Null,
+                        name: &Value::Null,
+                        arguments: &delta["partial_json"],
+                    };
+                    self.calls.add(&piece, &self.subject, out)?;
                 } else {
                     say(delta, out);
                 }
@@ -70,24 +79,6 @@ impl Parser {
             _ => {}
         }
         Ok(Progress::More)
-    }
-
-    fn piece(
-        &mut self,
-        value: &Value,
-        id: &Value,
-        function: &Value,
-        out: &mut VecDeque<ModelChunk>,
-    ) -> Result<(), ModelError> {
-        let piece = json!({ "index": value["index"], "id": id, "function": function });
-        let arguments = self
-            .calls
-            .piece(&piece)
-            .map_err(|TooMuch| self.subject.protocol("more tool calls than can be meant"))?;
-        if !arguments.is_empty() {
-            out.push_back(ModelChunk::ToolArguments(clean(&arguments)));
-        }
-        Ok(())
     }
 
     /// Counts are of the whole message so far; the last one holds. What was read from or written to
@@ -111,11 +102,9 @@ impl Events for Parser {
         event: &Event,
         out: &mut VecDeque<ModelChunk>,
     ) -> Result<Progress, ModelError> {
-        match serde_json::from_str::<Value>(&event.data) {
-            Ok(value) => self.message(&value, out),
-            // Half a line: the connection was cut inside it.
-            Err(_) if event.cut => Ok(Progress::More),
-            Err(_) => Err(self.subject.protocol("a piece that is not JSON")),
+        match json(event, &self.subject)? {
+            Some(value) => self.message(&value, out),
+            None => Ok(Progress::More),
         }
     }
 
@@ -140,10 +129,10 @@ fn say(part: &Value, out: &mut VecDeque<ModelChunk>) {
 }
 
 /// A call begins with an empty object, and its arguments follow.
-fn given(input: &Value) -> Value {
+fn given(input: &Value) -> &Value {
     match input {
-        Value::Object(members) if !members.is_empty() => input.clone(),
-        _ => Value::Null,
+        Value::Object(members) if !members.is_empty() => input,
+        _ => &Value::Null,
     }
 }
 

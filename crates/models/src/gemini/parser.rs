@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use agent::ports::{ModelChunk, ModelError};
 use domain::{FinishReason, Usage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::answer::{Events, Progress};
-use crate::calls::{Calls, TooMuch};
+use crate::answer::{Events, Progress, json};
+use crate::calls::{Calls, Piece};
 use crate::failure::Subject;
 use crate::remote::clean;
 use crate::sse::Event;
@@ -65,16 +65,14 @@ impl Parser {
         }
         let call = &part["functionCall"];
         if call.is_object() {
-            let function = json!({ "name": call["name"], "arguments": call["args"] });
-            let piece = json!({ "index": self.called, "id": call["id"], "function": function });
+            let piece = Piece {
+                index: Some(self.called),
+                id: &call["id"],
+                name: &call["name"],
+                arguments: &call["args"],
+            };
             self.called += 1;
-            let arguments = self
-                .calls
-                .piece(&piece)
-                .map_err(|TooMuch| self.subject.protocol("more tool calls than can be meant"))?;
-            if !arguments.is_empty() {
-                out.push_back(ModelChunk::ToolArguments(clean(&arguments)));
-            }
+            self.calls.add(&piece, &self.subject, out)?;
         }
         Ok(())
     }
@@ -100,13 +98,11 @@ impl Events for Parser {
         event: &Event,
         out: &mut VecDeque<ModelChunk>,
     ) -> Result<Progress, ModelError> {
-        match serde_json::from_str::<Value>(&event.data) {
-            // There is no end mark: the stream ends, after its finish reason.
-            Ok(value) => self.piece(&value, out).map(|()| Progress::More),
-            // Half a line: the connection was cut inside it.
-            Err(_) if event.cut => Ok(Progress::More),
-            Err(_) => Err(self.subject.protocol("a piece that is not JSON")),
+        // There is no end mark: the stream ends, after its finish reason.
+        if let Some(value) = json(event, &self.subject)? {
+            self.piece(&value, out)?;
         }
+        Ok(Progress::More)
     }
 
     fn finished(&self) -> bool {

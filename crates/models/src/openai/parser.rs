@@ -6,8 +6,8 @@ use agent::ports::{ModelChunk, ModelError};
 use domain::{FinishReason, Usage};
 use serde_json::Value;
 
-use crate::answer::{Events, Progress};
-use crate::calls::{Calls, TooMuch};
+use crate::answer::{Events, Progress, json};
+use crate::calls::{Calls, Piece};
 use crate::failure::Subject;
 use crate::remote::clean;
 use crate::sse::Event;
@@ -81,13 +81,14 @@ impl Parser {
         }
         let pieces = delta.get("tool_calls").and_then(Value::as_array);
         for piece in pieces.into_iter().flatten() {
-            let arguments = self
-                .calls
-                .piece(piece)
-                .map_err(|TooMuch| self.subject.protocol("more tool calls than can be meant"))?;
-            if !arguments.is_empty() {
-                out.push_back(ModelChunk::ToolArguments(clean(&arguments)));
-            }
+            let function = &piece["function"];
+            let piece = Piece {
+                index: piece["index"].as_u64(),
+                id: &piece["id"],
+                name: &function["name"],
+                arguments: &function["arguments"],
+            };
+            self.calls.add(&piece, &self.subject, out)?;
         }
         Ok(())
     }
@@ -123,12 +124,10 @@ impl Events for Parser {
         if data.is_empty() {
             return Ok(Progress::More);
         }
-        match serde_json::from_str::<Value>(data) {
-            Ok(value) => self.chunk(&value, out).map(|()| Progress::More),
-            // Half a line: the connection was cut inside it.
-            Err(_) if event.cut => Ok(Progress::More),
-            Err(_) => Err(self.subject.protocol("a piece that is not JSON")),
+        if let Some(value) = json(event, &self.subject)? {
+            self.chunk(&value, out)?;
         }
+        Ok(Progress::More)
     }
 
     fn end(&mut self) -> ModelChunk {
