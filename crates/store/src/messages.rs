@@ -6,7 +6,7 @@ use domain::DeltaChannel;
 use domain::message::Revision;
 use domain::{
     ConversationId, Cursor, Delta, EventBody, Message, MessageId, MessageStatus, MessageType,
-    Offsets, Role, RunId, StoreError, StoreResult, Timestamp, ToolSuccess, UserId,
+    Offsets, Role, Run, RunId, StoreError, StoreResult, Timestamp, ToolSuccess, UserId,
 };
 use serde_json::{Map, Value as Json};
 
@@ -31,6 +31,9 @@ statements! {
     MESSAGES_BY_ID {
         "SELECT " columns!() " FROM conversation_messages m \
          WHERE m.user_id = $1 AND m.id IN " ints("$2") " ORDER BY m.id"
+    }
+    MESSAGES_OF_RUN {
+        "SELECT id FROM conversation_messages WHERE run_id = $1 AND user_id = $2"
     }
     /// Two halves, because an index is used for `=` and for `IS NULL`, but not for "the same or both
     /// NULL". A user's message that waits, or left the queue, has no place among them.
@@ -262,6 +265,18 @@ pub(crate) async fn several(
     let rows = tx.all(MESSAGES_BY_ID, args![user_id, ints(ids)]).await?;
     let messages = rows.iter().map(message).collect::<StoreResult<Vec<_>>>()?;
     fill(tx, user_id, messages).await
+}
+
+/// The question and what the run has said, oldest first.
+pub(crate) async fn of_run(tx: &mut Tx, run: &Run) -> StoreResult<Vec<Message>> {
+    let rows = tx
+        .all(MESSAGES_OF_RUN, args![run.run_id, run.user_id])
+        .await?;
+    let mut ids = vec![run.user_message_id.0];
+    for row in &rows {
+        ids.push(row.get("id")?);
+    }
+    several(tx, run.user_id, ids).await
 }
 
 pub(crate) async fn by_id(

@@ -73,11 +73,11 @@ impl RunStream {
     async fn snapshot(&mut self) -> StoreResult<()> {
         // One snapshot: an answer begun, or an end come, between two would be behind the position.
         let joined = self.state.store.joined(self.account.id(), self.run_id);
-        let (sent, cursor) = joined.await?;
-        let messages = [sent.user_message, sent.ai_message];
-        self.ready.extend(messages.map(Frame::message));
-        self.follower.seek(cursor);
-        self.over = sent.run.state.is_terminal();
+        let joined = joined.await?;
+        self.ready
+            .extend(joined.messages.into_iter().map(Frame::message));
+        self.follower.seek(joined.cursor);
+        self.over = joined.run.state.is_terminal();
         Ok(())
     }
 

@@ -1,10 +1,10 @@
 //! A user's message and the run that answers it.
 
 use domain::conversation::NewConversation;
-use domain::store::{IdempotencyKey, Regenerate, SendMessage, Sent};
+use domain::store::{IdempotencyKey, Joined, Regenerate, SendMessage, Sent};
 use domain::{
-    Cursor, MessageId, MessageStatus, MessageType, OnBusy, Role, Run, RunId, StoreError,
-    StoreResult, Timestamp, UserId,
+    MessageId, MessageStatus, MessageType, OnBusy, Role, Run, RunId, StoreError, StoreResult,
+    Timestamp, UserId,
 };
 
 use super::queue::{self, Way};
@@ -247,11 +247,11 @@ pub(crate) async fn get(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreRes
     sent(tx, run).await
 }
 
-pub(crate) async fn joined(
-    tx: &mut Tx,
-    user_id: UserId,
-    run_id: RunId,
-) -> StoreResult<(Sent, Cursor)> {
-    let sent = get(tx, user_id, run_id).await?;
-    Ok((sent, feed::end(tx, user_id).await?))
+pub(crate) async fn joined(tx: &mut Tx, user_id: UserId, run_id: RunId) -> StoreResult<Joined> {
+    let run = row::get(tx, user_id, run_id).await?;
+    Ok(Joined {
+        messages: messages::of_run(tx, &run).await?,
+        cursor: feed::end(tx, user_id).await?,
+        run,
+    })
 }

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use domain::step::ToolOutcome;
 use domain::store::{
-    Finish, ModelStep, OpenAnswer, Regenerate, Renewal, RunRecords, RunStore, SendMessage, Sent,
+    Finish, Joined, ModelStep, OpenAnswer, Regenerate, Renewal, RunRecords, RunStore, SendMessage,
+    Sent,
 };
 use domain::todo::Command;
 use domain::{
-    CallId, ConversationId, Cursor, Delta, Fence, LedgerEntry, Message, MessageId, NodeId, Run,
-    RunId, StoreResult, Timestamp, UserId,
+    CallId, ConversationId, Delta, Fence, LedgerEntry, Message, MessageId, NodeId, Run, RunId,
+    StoreResult, Timestamp, UserId,
 };
 
 use super::{answer, cancel, claim, finish, ledger, queue, recall, row, send, step};
@@ -69,7 +70,7 @@ impl RunStore for SqlStore {
         snapshot!(self, send::get, user_id, run_id)
     }
 
-    async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<(Sent, Cursor)> {
+    async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<Joined> {
         snapshot!(self, send::joined, user_id, run_id)
     }
 

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use domain::step::ToolOutcome;
-use domain::store::{RunStore, Sent};
-use domain::{CallState, Cursor, Event, EventBody, Fence, RunId, ToolClass, UserId};
+use domain::store::{Joined, RunStore};
+use domain::{
+    CallState, Event, EventBody, Fence, Message, MessageId, MessageType, RunId, ToolClass, UserId,
+};
 use serde_json::json;
 
 use crate::support::{TestDb, fence, for_each_database, text_delta};
@@ -55,7 +57,7 @@ async fn join(
     (user_id, run_id): (UserId, RunId),
     progress: &Progress,
     reader: usize,
-) -> Vec<(Sent, Cursor)> {
+) -> Vec<Joined> {
     let mut joined = Vec::new();
     let mut last = false;
     while !last {
@@ -67,16 +69,22 @@ async fn join(
 }
 
 /// What is read from the cursor on continues what was read of the snapshot, without a hole.
-fn check(sent: &Sent, cursor: Cursor, feed: &[std::sync::Arc<Event>]) {
-    let answer = &sent.ai_message;
-    assert_eq!(answer.id, sent.run.ai_message_id);
-    let mut known = HashMap::from([(answer.id, answer.offsets.text)]);
-    let mut ended = sent.run.state.is_terminal();
-    for event in feed.iter().filter(|event| event.seq > cursor.seq) {
+fn check(joined: &Joined, feed: &[std::sync::Arc<Event>]) {
+    let messages = &joined.messages;
+    assert_eq!(messages[0].id, joined.run.user_message_id);
+    let answers = of_type(joined, MessageType::AssistantResponse);
+    assert_eq!(answers.last(), Some(&joined.run.ai_message_id));
+    // Every answer but the last has its call's result, or is about to have it.
+    let results = of_type(joined, MessageType::ToolResult).len();
+    assert!(answers.len() - results <= 1, "{joined:?}");
+    let text = |message: &Message| (message.id, message.offsets.text);
+    let mut known: HashMap<_, _> = messages.iter().map(text).collect();
+    let mut ended = joined.run.state.is_terminal();
+    for event in feed.iter().filter(|event| event.seq > joined.cursor.seq) {
         match &event.body {
             EventBody::Delta(delta) => {
                 let have = known.entry(delta.message_id).or_default();
-                assert_eq!(delta.offset, *have, "{event:?} after {sent:?}");
+                assert_eq!(delta.offset, *have, "{event:?} after {joined:?}");
                 *have += i64::try_from(delta.text.len()).unwrap();
             }
             EventBody::Run { state, .. } if state.is_terminal() => {
@@ -87,6 +95,11 @@ fn check(sent: &Sent, cursor: Cursor, feed: &[std::sync::Arc<Event>]) {
         }
     }
     assert!(ended, "the end was never heard");
+}
+
+fn of_type(joined: &Joined, kind: MessageType) -> Vec<MessageId> {
+    let wanted = joined.messages.iter().filter(|m| m.message_type == kind);
+    wanted.map(|message| message.id).collect()
 }
 
 async fn a_run_is_joined_at_one_moment(db: &TestDb) {
@@ -104,11 +117,14 @@ async fn a_run_is_joined_at_one_moment(db: &TestDb) {
     let answers: std::collections::HashSet<_> = joined
         .iter()
         .flatten()
-        .map(|(sent, _)| sent.ai_message.id)
+        .map(|joined| joined.run.ai_message_id)
         .collect();
     // One of the run's ends at least, and every answer in its middle.
     assert_eq!(answers.len(), ANSWERS + 1);
-    for (sent, cursor) in joined.iter().flatten() {
-        check(sent, *cursor, &feed);
+    for joined in joined.iter().flatten() {
+        check(joined, &feed);
     }
+    let last = joined[0].last().unwrap();
+    // The question, every answer, and the call and the result of each but the last.
+    assert_eq!(last.messages.len(), 1 + (ANSWERS + 1) + 2 * ANSWERS);
 }

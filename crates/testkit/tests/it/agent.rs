@@ -273,6 +273,38 @@ async fn a_second_answer_stands_beside_the_first_and_does_not_know_it() {
 }
 
 #[tokio::test]
+async fn who_joins_a_run_without_a_position_sees_all_that_it_said() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let sent = ask(
+        &user,
+        None,
+        "When? [[script: tool=current_time args={} tokens=2]]",
+    )
+    .await;
+    let run = sent["run_id"].as_str().unwrap();
+    let path = format!("/chat/runs/{run}/events");
+    let mut events = user.try_events(&path).await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        let frame = event.unwrap().data;
+        if frame["type"] == "message" {
+            seen.push((
+                frame["data"]["id"].clone(),
+                frame["data"]["content"].clone(),
+            ));
+        }
+    }
+    let messages = user.messages(conversation(&sent)).await;
+    let all: Vec<_> = messages
+        .iter()
+        .map(|message| (message["id"].clone(), message["content"].clone()))
+        .collect();
+    assert_eq!(all.len(), 5, "{messages:#?}");
+    assert_eq!(seen, all);
+}
+
+#[tokio::test]
 async fn the_time_is_told_in_the_browsers_zone() {
     let app = TestApp::start().await;
     let user = app.user().await;
