@@ -86,11 +86,14 @@ impl Driver<'_> {
             Effect::Execute { call_id } => self.execute_call(call_id).await?,
             Effect::Settle { call_id, outcome } => self.settle(call_id, outcome).await?,
             Effect::Abandon { call_id, why } => {
-                let ran = self.aborts.remove(&call_id).is_some_and(|abort| {
+                let entry = self.calls.get(&call_id);
+                let class = entry.map(|entry| entry.class);
+                // Now, or under a node that died before its turn came again.
+                let mut ran = entry.is_some_and(|entry| entry.state == CallState::Running);
+                if let Some(abort) = self.aborts.remove(&call_id) {
                     abort.abort();
-                    true
-                });
-                let class = self.calls.get(&call_id).map(|entry| entry.class);
+                    ran = true;
+                }
                 let state = match class {
                     Some(ToolClass::Effectful | ToolClass::Keyed) if ran => CallState::Unknown,
                     _ if ran => CallState::Failed,

@@ -7,6 +7,8 @@
 //! - exactly one [`Effect::Finish`], and nothing after it;
 //! - a call that was recorded gets an outcome before the next model call and before the end;
 //! - an answer that was recorded is not asked for again;
+//! - a call that may change something is made alone, in the order asked; calls that only read and
+//!   stand side by side are made side by side;
 //! - inputs that belong to an earlier model call or to a settled tool call change nothing.
 
 mod effect;
@@ -137,6 +139,8 @@ struct OpenCall {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OpenState {
+    /// Recorded, and its turn has not come.
+    Planned,
     /// Handed to the driver: running, or its outcome is being recorded.
     Handed,
     /// Waits for the user's decision.

@@ -80,7 +80,8 @@ impl Machine {
             let found = self.found(entry, records);
             let state = match found {
                 Found::Ask => OpenState::Asking,
-                Found::Execute | Found::Settle(_) => OpenState::Handed,
+                Found::Execute => OpenState::Planned,
+                Found::Settle(_) => OpenState::Handed,
             };
             let call_id = entry.call_id;
             self.open.push(OpenCall {
@@ -88,13 +89,11 @@ impl Machine {
                 class: entry.class,
                 state,
             });
-            match found {
-                Found::Execute => effects.push(Effect::Execute { call_id }),
-                Found::Settle(outcome) => effects.push(Effect::Settle { call_id, outcome }),
-                Found::Ask => {}
+            if let Found::Settle(outcome) = found {
+                effects.push(Effect::Settle { call_id, outcome });
             }
         }
-        effects.extend(self.after_tools());
+        effects.extend(self.go_on());
         effects
     }
 
@@ -115,14 +114,14 @@ impl Machine {
                         CallState::Denied,
                         "The run ended before this was decided.",
                     ),
-                    OpenState::Handed if may_have_happened(call, records) => {
+                    OpenState::Planned | OpenState::Handed if may_have_happened(call, records) => {
                         ToolOutcome::without_result(
                             CallState::Unknown,
                             "The run ended while this call was being made. It may or may not have \
                              happened.",
                         )
                     }
-                    OpenState::Handed => {
+                    OpenState::Planned | OpenState::Handed => {
                         ToolOutcome::failed("The run ended before this call was made.")
                     }
                 });

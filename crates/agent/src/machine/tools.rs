@@ -29,7 +29,7 @@ impl Machine {
                     state: if asks {
                         OpenState::Asking
                     } else {
-                        OpenState::Handed
+                        OpenState::Planned
                     },
                 });
             }
@@ -84,16 +84,7 @@ impl Machine {
         self.phase = Phase::Tools;
         self.model_calls += 1;
         self.resumed = false;
-        let mut effects: Vec<Effect> = self
-            .open
-            .iter()
-            .filter(|call| call.state == OpenState::Handed)
-            .map(|call| Effect::Execute {
-                call_id: call.call_id,
-            })
-            .collect();
-        effects.extend(self.after_tools());
-        effects
+        self.go_on()
     }
 
     pub(super) fn on_outcome(&mut self, call_id: CallId) -> Vec<Effect> {
@@ -105,18 +96,43 @@ impl Machine {
             return Vec::new();
         }
         self.open.remove(at);
-        self.after_tools()
+        self.go_on()
     }
 
-    /// The next thing once nothing is running: ask the user, or the model.
-    pub(super) fn after_tools(&mut self) -> Vec<Effect> {
+    /// The next thing once nothing is running: more calls, the user's word, or the model.
+    pub(super) fn go_on(&mut self) -> Vec<Effect> {
         if self.open.iter().any(|call| call.state == OpenState::Handed) {
             return Vec::new();
+        }
+        let calls = self.hand_out();
+        if !calls.is_empty() {
+            return calls;
         }
         if !self.open.is_empty() {
             return vec![Effect::Park];
         }
         self.prepare()
+    }
+
+    /// The first call whose turn it is; with one that only reads, those like it that follow. What
+    /// waits for its user's word holds up nobody.
+    fn hand_out(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let planned = self.open.iter_mut();
+        for call in planned.filter(|call| call.state == OpenState::Planned) {
+            let reads = call.class == ToolClass::ReadOnly;
+            if !reads && !effects.is_empty() {
+                break;
+            }
+            call.state = OpenState::Handed;
+            effects.push(Effect::Execute {
+                call_id: call.call_id,
+            });
+            if !reads {
+                break;
+            }
+        }
+        effects
     }
 
     /// Readies the next model call; the last one allowed gets no tools.

@@ -8,7 +8,9 @@
 mod agent;
 mod app;
 mod approvals;
+mod effects;
 mod models;
+mod orders;
 mod permissions;
 mod proxy;
 mod queue;

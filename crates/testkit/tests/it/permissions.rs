@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::{Client, Witness};
 use tools::HttpToolConfig;
 
-use crate::approvals::{ORDER, ask, databases, decision, ended, order, start, text, waiting};
+use crate::orders::{ORDER, ask, databases, decision, ended, order, start, text, waiting};
 
 async fn again(user: &Client, sent: &Value) -> Value {
     let body = json!({ "content": ORDER, "conversation_id": sent["conversation_id"] });
@@ -123,7 +123,7 @@ async fn an_approval_loosens_nothing_either() {
         user.post(&path, body).await.expect(200);
         let (state, messages) = ended(&user, &sent).await;
         assert_eq!(state, "completed");
-        assert_eq!(crate::approvals::outcome(&messages).0, "denied");
+        assert_eq!(crate::orders::outcome(&messages).0, "denied");
         assert_eq!(witness.entries(), []);
         app.stop().await;
     }

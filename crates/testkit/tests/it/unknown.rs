@@ -7,7 +7,7 @@ use testkit::client::Answer;
 use testkit::{Behaviour, Client, TestApp, Witness, scripted_text};
 use tools::HttpToolConfig;
 
-use crate::approvals::{
+use crate::orders::{
     ORDER, allowed, ask, assert_whole, databases, ended, next_turn_works, outcome, start, text,
     told,
 };
