@@ -1,5 +1,5 @@
 //! What is one user's is nobody else's, against the real binary: the routes and frames that reach
-//! most. That none is left out, the matrix in `crates/server/tests/it/ownership.rs` says.
+//! most. That none is left out, the matrix in `crates/server/tests/it/ownership` says.
 
 use chaos::database::Kind;
 use chaos::scene::Scene;

@@ -1,5 +1,16 @@
 //! `rejoinder`: the server and its operator's commands.
 
+// Here, where both are armed (`config::environment`): nothing else does what they are for. A profile
+// has no other mark than its assertions.
+#[cfg(all(
+    any(feature = "failpoints", feature = "sabotage"),
+    not(debug_assertions)
+))]
+compile_error!(
+    "the features `failpoints` and `sabotage` kill the process and turn its promises off: never in a \
+     release build (scripts/failpoints.sh makes a debug one)"
+);
+
 mod commands;
 mod config;
 mod keys;
