@@ -71,6 +71,12 @@ pub(crate) fn respond<F: Frames>(
         pump::run(frames, sender, hangup).await;
     };
     state.config.tracker.spawn(pump);
+    response(receiver)
+}
+
+/// What the client reads. Where there is nothing to say for a while a comment is: proxies end
+/// connections on which nothing comes, and a client can tell silence from a dead line.
+fn response(receiver: mpsc::Receiver<Frame>) -> Response {
     let events = futures::stream::unfold(receiver, |mut receiver| async move {
         let frame: Frame = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event(&frame)), receiver))
@@ -102,7 +108,42 @@ fn event(frame: &Frame) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures::StreamExt;
+    use tokio::time::{Instant, timeout};
+
     use super::*;
+
+    /// What comes next, and after how many seconds.
+    async fn next(body: &mut axum::body::BodyDataStream) -> (String, u64) {
+        let asked = Instant::now();
+        // The time stands still but for this: more than a comment may take.
+        let came = timeout(Duration::from_secs(60), body.next()).await;
+        let bytes = came.expect("neither a frame nor a comment in a minute");
+        let text = String::from_utf8(bytes.unwrap().unwrap().to_vec()).unwrap();
+        (text, asked.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_says_every_15_seconds_that_it_lives() {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut body = response(receiver).into_body().into_data_stream();
+        for _ in 0..3 {
+            assert_eq!(next(&mut body).await, (":\n\n".to_owned(), 15));
+        }
+        let saying = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            sender.send(Frame::reset(NOWHERE)).await.unwrap();
+        };
+        let ((), (text, after)) = tokio::join!(saying, next(&mut body));
+        assert!(text.starts_with("event: reset\n"), "{text}");
+        assert_eq!(after, 10);
+        // Counted from the last word, whatever it was.
+        assert_eq!(next(&mut body).await, (":\n\n".to_owned(), 15));
+        drop(sender);
+        assert!(body.next().await.is_none());
+    }
 
     fn headers(name: &'static str, value: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use server::auth::NewSetupCode;
 use server::{AppState, Registration, ServerConfig};
 use testkit::client::Answer;
+use testkit::process::setting;
 use testkit::time::{RandomIds, WallClock};
 use testkit::{Client, TestApp};
 use tokio::net::TcpListener;
@@ -118,6 +119,17 @@ pub async fn raw(
         request = request.header(*name, *value);
     }
     request.send().await.unwrap()
+}
+
+/// Whether the page is inside this binary. Where it must be, as in `make test`, which builds it before
+/// and says so, a test that has nothing to look at fails.
+pub async fn page_is_built(client: &Client) -> bool {
+    let built = raw(client, Method::GET, "/", &[], "").await.status() == 200;
+    assert!(
+        built || setting("REJOINDER_TEST_PAGE").is_none(),
+        "the page is not in this binary: scripts/web.sh, then build again"
+    );
+    built
 }
 
 /// A POST under a key. `path` is below `/api/v1`.
