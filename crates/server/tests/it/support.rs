@@ -177,6 +177,24 @@ pub fn uuid() -> Uuid {
     RandomIds::default().uuid()
 }
 
+/// Until these words of the newest message are stored: a gate that was reached says only that the model
+/// has sent what comes before it.
+pub async fn written(client: &Client, conversation: &str, text: &str) {
+    let waiting = async {
+        loop {
+            let messages = client.messages(conversation).await;
+            let newest = messages.last().and_then(|last| last["content"].as_str());
+            if newest.is_some_and(|content| content.trim_end() == text) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never written: {text}"));
+}
+
 /// Until the run has ended.
 pub async fn finished(client: &Client, run: &str) {
     let mut events = client

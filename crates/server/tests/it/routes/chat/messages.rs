@@ -107,8 +107,9 @@ async fn a_failing_model_is_an_answer_that_failed() {
 
 #[tokio::test]
 async fn a_long_answer_is_still_going_when_the_waiting_ends() {
+    // Long enough for the answer to begin.
     let options = Options {
-        send_wait: Duration::from_millis(300),
+        send_wait: Duration::from_secs(3),
         ..Options::default()
     };
     let app = TestApp::start_with(options).await;

@@ -4,12 +4,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Client, TestApp, scripted_text};
 
-use crate::support::{answer, begin, finished, raw, uuid};
+use crate::support::{answer, begin, finished, raw, uuid, written};
 
 /// A conversation whose run is held at the gate `hold`.
 async fn busy(app: &TestApp, user: &Client) -> (String, String) {
     let (conversation, run) = begin(user, "Hold [[script: tokens=2 gate=hold@1]]").await;
     app.model.gate("hold").reached(1).await;
+    written(user, &conversation, "tok0").await;
     (conversation, run)
 }
 

@@ -73,6 +73,7 @@ async fn a_rename_is_live() {
     let user = app.user().await;
     let (id, _) = answered(&user).await;
     let mut socket = user.socket(None, &[]).await;
+    socket.frame("connection").await;
     let path = format!("/chat/conversations/{id}");
     user.patch(&path, json!({ "title": "New" }))
         .await

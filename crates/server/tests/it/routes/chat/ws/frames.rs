@@ -115,6 +115,7 @@ async fn stop_stops() {
     let (_, run) = begin(&user, "Hold [[script: tokens=5 gate=hold@2]]").await;
     app.model.gate("hold").reached(1).await;
     let mut socket = user.socket(None, &[]).await;
+    socket.frame("connection").await;
     socket.send("stop", None, json!({ "run_id": run })).await;
     let ended = socket
         .until(|frame| frame["type"] == "run" && frame["data"]["state"] == "cancelled")

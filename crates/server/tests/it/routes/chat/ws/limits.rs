@@ -60,8 +60,11 @@ async fn frames_have_a_rate() {
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
     socket.frame("connection").await;
-    for _ in 0..200 {
-        socket.send_text("{\"type\":\"ping\"}").await;
+    // More than a slow machine earns back while it sends them; the server may close meanwhile.
+    for _ in 0..1_000 {
+        if socket.try_send_text("{\"type\":\"ping\"}").await.is_err() {
+            break;
+        }
     }
     assert_eq!(socket.frame("error").await["data"]["code"], "rate_limited");
     assert!(matches!(socket.next().await, Incoming::Closed(_)));

@@ -87,6 +87,7 @@ async fn a_pong_moves_past_what_nobody_asked_for() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let mut socket = user.socket(None, &[]).await;
+    socket.frame("connection").await;
     let (_, run) = begin(&user, "Hi [[script: tokens=12]]").await;
     crate::support::finished(&user, &run).await;
     let last = socket.until(completed).await;

@@ -1,7 +1,7 @@
 use serde_json::json;
 use testkit::{TestApp, Transcript, scripted_text};
 
-use crate::support::begin;
+use crate::support::{begin, written};
 
 fn completed(frame: &serde_json::Value) -> bool {
     frame["type"] == "run" && frame["data"]["state"] == "completed"
@@ -13,6 +13,7 @@ async fn tokens_come_to_whoever_watches_from_the_text_so_far_on() {
     let user = app.user().await;
     let (conversation, _) = begin(&user, "Hi [[script: tokens=8 gate=a@3]]").await;
     app.model.gate("a").reached(1).await;
+    written(&user, &conversation, &scripted_text(3)).await;
     let mut watching = user.socket(None, &[]).await;
     let mut other = user.socket(None, &[]).await;
     watching.frame("connection").await;
