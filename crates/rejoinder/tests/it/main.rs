@@ -4,6 +4,7 @@
 
 mod backup;
 mod commands;
+mod examples;
 mod refusals;
 mod running;
 mod support;

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 pub struct Operator {
     home: TempDir,
+    /// Variables beside those that every command gets.
+    environment: Vec<(String, String)>,
 }
 
 pub type Lines = std::io::Lines<BufReader<ChildStdout>>;
@@ -22,7 +24,12 @@ impl Operator {
     pub fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
         }
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -36,6 +43,7 @@ impl Operator {
             .env_clear()
             .env("HOME", self.home.path())
             .env("REJOINDER_DATA_DIR", self.data_dir())
+            .envs(self.environment.iter().cloned())
             .args(arguments)
             .stdin(Stdio::null());
         command
