@@ -114,15 +114,28 @@ fn cases() -> Vec<Case> {
 
 /// These would go on for ever, and are ended by the clock.
 fn endless() -> Vec<Case> {
-    let case = |name, script: &str| Case {
+    let case = |name, script: &str, calls, ends| Case {
         name,
         script: script.to_owned(),
-        calls: (1, 1),
-        ends: Ends::Failed("limit_reached"),
+        calls: (calls, calls),
+        ends,
     };
+    let (spoken, silent) = (Ends::Answered("time"), Ends::Failed("limit_reached"));
     vec![
-        case("endless, slowly", "tokens=10 delay_ms=50 endless"),
-        case("a tool that hangs", "tool=hang repeat"),
+        case(
+            "endless, slowly",
+            "tokens=10 delay_ms=50 endless",
+            1,
+            spoken,
+        ),
+        case("thinking, slowly", "reasoning=1000 delay_ms=50", 1, silent),
+        // Once more, without it.
+        case(
+            "a tool that hangs",
+            "tool=hang repeat tokens=3",
+            2,
+            Ends::Answered("time"),
+        ),
     ]
 }
 

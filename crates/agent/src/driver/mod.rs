@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::MAX_ATTEMPTS;
+use domain::limits::{LAST_CALL_MS, MAX_ATTEMPTS};
 use domain::store::RunRecords;
 use domain::{
     CallId, Clock, DeltaChannel, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError,
@@ -233,7 +233,10 @@ impl<'a> Driver<'a> {
             () = self.stop.lost.cancelled() => return Err(Left::Lost),
             () = self.stop.cancel.cancelled() => Happened::Input(Input::Cancel),
             () = self.stop.hand_back.cancelled() => return Err(self.hand_back().await),
-            () = sleep_until(self.deadline) => Happened::Input(Input::OutOfTime),
+            () = sleep_until(self.deadline) => {
+                self.deadline = Instant::now() + Duration::from_millis(LAST_CALL_MS);
+                Happened::Input(Input::OutOfTime)
+            }
             () = at(flush_at) => Happened::Flush,
             Some(finished) = self.running.next(), if !self.running.is_empty() => {
                 Happened::Tool(finished)

@@ -45,7 +45,8 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// Retries of one model call before its first token.
     pub retries: u32,
-    /// Wall time while a node drives it. Kept by the driver, like the two below.
+    /// Wall time while a node drives it, and [`limits::LAST_CALL_MS`] for a last model call. Kept by
+    /// the driver, like the two below.
     pub wall: Duration,
     /// A model may be silent so long before its first chunk.
     pub first_chunk: Duration,
@@ -311,11 +312,21 @@ impl Machine {
         effects
     }
 
+    /// Once: the model answers from what its tools have found. What it is saying is its answer.
     fn out_of_time(&mut self) -> Vec<Effect> {
+        let tools = matches!(self.phase, Phase::Tools | Phase::Recording);
+        let speaking = self.phase == Phase::Calling && !self.answer.stale;
         let mut effects = self.abandon("The answer took too long.");
-        let detail = "The answer took longer than this server allows. Ask again, or ask for less \
-                      at a time.";
-        effects.push(self.fail_at_limit("time", detail));
+        if tools {
+            self.last_call = Some("time");
+            self.phase = Phase::Preparing;
+        } else if speaking && !self.answer.text.is_empty() {
+            effects.push(self.complete(Some("time"), FinishReason::Length));
+        } else {
+            let detail = "The answer took longer than this server allows. Ask again, or ask for \
+                          less at a time.";
+            effects.push(self.fail_at_limit("time", detail));
+        }
         effects
     }
 

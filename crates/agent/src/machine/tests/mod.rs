@@ -264,3 +264,51 @@ fn calls_that_only_read_go_together_and_others_alone_in_order() {
         world.happen(Happening::ToolDone(0));
     }
 }
+
+#[test]
+fn when_the_time_is_over_what_was_said_is_the_answer_and_tools_make_room_for_one() {
+    let mut world = World::new(false);
+    world.settle_effects();
+    world.happen(Happening::Text(3));
+    world.happen(Happening::OutOfTime);
+    let ending = &world.endings[0];
+    assert_eq!(
+        (ending.state, ending.limit, ending.text.as_str()),
+        (RunState::Completed, Some("time"), "ééé")
+    );
+
+    let mut world = World::new(false);
+    world.settle_effects();
+    world.happen(Happening::End {
+        tools: vec![3, 0],
+        cut: false,
+    });
+    world.happen(Happening::OutOfTime);
+    let states: Vec<_> = world.records.ledger.iter().map(|e| e.state).collect();
+    assert_eq!(states, [CallState::Unknown, CallState::Denied]);
+    assert_eq!(world.machine.last_call, Some("time"));
+    world.happen(Happening::Text(1));
+    world.happen(Happening::End {
+        tools: vec![3],
+        cut: false,
+    });
+    let ending = &world.endings[0];
+    assert_eq!(
+        (ending.state, ending.limit, ending.text.as_str()),
+        (RunState::Completed, Some("time"), "é")
+    );
+    assert_eq!(world.left.len(), 1, "no tool in the last call");
+
+    // Once: who is silent then as well has failed.
+    let mut world = World::new(false);
+    world.settle_effects();
+    world.happen(Happening::End {
+        tools: vec![0],
+        cut: false,
+    });
+    world.happen(Happening::OutOfTime);
+    assert!(!world.ended());
+    world.happen(Happening::OutOfTime);
+    assert_eq!(world.endings[0].state, RunState::Failed);
+    assert_eq!(world.endings[0].limit, Some("time"));
+}
