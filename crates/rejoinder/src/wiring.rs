@@ -171,7 +171,7 @@ pub fn agent(
     catalog: Arc<Catalog>,
     config: &Config,
 ) -> Result<(AgentHandle, Scheduler)> {
-    let tools = tools::toolbox(&config.tools)?;
+    let tools = tools::under(&tools::toolbox(&config.tools)?, &config.tool_policy)?;
     let handle = AgentHandle::new(catalog.clone(), tools.clone(), Arc::clone(&base.bus));
     let store: Arc<dyn Store> = base.store.clone();
     let deps = Deps {

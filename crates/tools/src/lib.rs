@@ -1,10 +1,11 @@
 //! The tools in the box, one file each ([`built_in`] lists them), and those that an operator makes
-//! out of HTTP requests ([`toolbox`]).
+//! out of HTTP requests ([`toolbox`]). How far the former may go, the operator says ([`under`]).
 
 mod arguments;
 mod calculator;
 mod egress;
 mod http;
+mod policy;
 mod time;
 mod todos;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use agent::ports::{Tool, Toolbox};
 
 pub use http::{HttpMethod, HttpToolConfig, HttpToolError};
+pub use policy::{ToolPolicies, ToolPolicyError, under};
 
 /// Everything that comes with the product.
 #[must_use]

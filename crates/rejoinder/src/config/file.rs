@@ -33,6 +33,9 @@ pub struct File {
     pub providers: Vec<Provider>,
     #[serde(default)]
     pub tools: Vec<Tool>,
+    /// Of the built-in ones.
+    #[serde(default)]
+    pub tool_policy: BTreeMap<String, ToolPolicy>,
     #[serde(default)]
     pub local_model: LocalModel,
     #[serde(default)]
@@ -158,6 +161,11 @@ mod tests {
             ),
             ("[local_model]\nthread = 1", "thread"),
             ("[limits]\nrun_stps = 1", "run_stps"),
+            ("[tool_policy]\ntodo_add = \"maybe\"", "todo_add"),
+            (
+                "[tool_policy]\ntodo_add = \"maybe\"",
+                "`allow`, `ask`, `deny`",
+            ),
         ] {
             let error = toml::from_str::<File>(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");

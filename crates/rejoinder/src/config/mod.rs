@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::tools::HttpToolConfig;
+use ::tools::{HttpToolConfig, ToolPolicies};
 use agent::machine::Limits as RunLimits;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
@@ -115,6 +115,8 @@ pub struct Config {
     pub model: Option<String>,
     pub providers: Vec<ProviderConfig>,
     pub tools: Vec<HttpToolConfig>,
+    /// Of the built-in ones, as far as the operator has said any.
+    pub tool_policy: ToolPolicies,
     pub secret_key: Option<SecretString>,
     pub metrics_token: Option<SecretString>,
     pub docs: bool,
@@ -202,6 +204,7 @@ impl Config {
         );
         let providers = providers::all(file.providers)?;
         let tools = tools::all(file.tools)?;
+        let tool_policy = tools::policies(&file.tool_policy, &tools)?;
         let limits = limits::all(&file.limits)?;
         let public_url = serve.public_url.clone().or(file.public_url);
         let send_wait = file.send_wait_seconds.unwrap_or(300);
@@ -226,6 +229,7 @@ impl Config {
             model: serve.model.clone().or(file.model),
             providers,
             tools,
+            tool_policy,
             limits,
             secret_key: environment::secret("REJOINDER_SECRET_KEY").or(file.secret_key),
             metrics_token: environment::secret("REJOINDER_METRICS_TOKEN").or(file.metrics_token),

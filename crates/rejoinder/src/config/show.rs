@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
-use tools::HttpToolConfig;
+use tools::{HttpToolConfig, ToolPolicies};
 
 use super::Config;
 
@@ -38,6 +38,7 @@ pub fn show(config: &Config) -> Value {
         "model": config.model,
         "providers": providers,
         "tools": tools,
+        "tool_policy": policies(&config.tool_policy),
         "secret_key": masked(config.secret_key.is_some()),
         "metrics_token": masked(config.metrics_token.is_some()),
         "docs": config.docs,
@@ -60,6 +61,17 @@ pub fn show(config: &Config) -> Value {
             "model_next_token_seconds": config.limits.next_chunk.as_secs(),
         },
     })
+}
+
+/// Of every built-in tool: what was said of it, or else its own.
+fn policies(said: &ToolPolicies) -> Map<String, Value> {
+    let built_in = tools::built_in();
+    let all = built_in.iter().map(|tool| {
+        let name = tool.spec().name.clone();
+        let policy = said.get(&name).copied().unwrap_or(tool.policy());
+        (name, json!(policy))
+    });
+    all.collect()
 }
 
 fn tool(tool: &HttpToolConfig) -> Value {

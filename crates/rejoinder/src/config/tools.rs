@@ -1,8 +1,10 @@
-//! `[[tools]]`: HTTP requests that the operator lends to the agent as tools.
+//! `[[tools]]`: HTTP requests that the operator lends to the agent as tools; `[tool_policy]`: what
+//! the built-in ones may do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ::tools::{HttpMethod, HttpToolConfig};
+use ::tools::{HttpMethod, HttpToolConfig, ToolPolicies};
 use anyhow::{Context, Result, anyhow, bail};
 use domain::{ToolClass, ToolPolicy};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,6 +28,27 @@ pub fn all(configured: Vec<file::Tool>) -> Result<Vec<HttpToolConfig>> {
     Ok(tools)
 }
 
+/// Of the built-in tools, checked as a start would.
+pub fn policies(
+    said: &BTreeMap<String, file::ToolPolicy>,
+    tools: &[HttpToolConfig],
+) -> Result<ToolPolicies> {
+    let policies = said
+        .iter()
+        .map(|(name, said)| (name.clone(), policy(*said)))
+        .collect();
+    ::tools::under(&::tools::toolbox(tools)?, &policies)?;
+    Ok(policies)
+}
+
+fn policy(said: file::ToolPolicy) -> ToolPolicy {
+    match said {
+        file::ToolPolicy::Allow => ToolPolicy::Allow,
+        file::ToolPolicy::Ask => ToolPolicy::Ask,
+        file::ToolPolicy::Deny => ToolPolicy::Deny,
+    }
+}
+
 fn from_file(
     tool: file::Tool,
     environment: impl Fn(&str) -> Option<String>,
@@ -36,9 +59,7 @@ fn from_file(
         Some(file::ToolClass::Effectful) | None => ToolClass::Effectful,
     };
     let policy = match tool.policy {
-        Some(file::ToolPolicy::Allow) => ToolPolicy::Allow,
-        Some(file::ToolPolicy::Ask) => ToolPolicy::Ask,
-        Some(file::ToolPolicy::Deny) => ToolPolicy::Deny,
+        Some(said) => policy(said),
         None if class == ToolClass::ReadOnly => ToolPolicy::Allow,
         None => ToolPolicy::Ask,
     };
@@ -203,21 +224,6 @@ mod tests {
         let builtin = format!("{}{TABLE}", MINIMAL.replace("open_ticket", "calculator"));
         assert!(read(&builtin).unwrap_err().contains("built-in"));
         assert!(read(MINIMAL).unwrap_err().contains("schema"));
-    }
-
-    #[test]
-    fn the_example_of_the_guide_works() {
-        let guide = include_str!("../../../../docs/adding-a-tool.md");
-        let example = guide.split("```toml").nth(1).unwrap();
-        let file: File = toml::from_str(example.split("```").next().unwrap()).unwrap();
-        let environment = |name: &str| (name == "DESK_TOKEN").then(|| "t0ken".to_owned());
-        let tools: Vec<_> = file
-            .tools
-            .into_iter()
-            .map(|tool| from_file(tool, environment).unwrap())
-            .collect();
-        assert_eq!(tools.len(), 2);
-        ::tools::toolbox(&tools).unwrap();
     }
 
     #[test]

@@ -91,6 +91,34 @@ fn values_that_no_browser_or_clock_could_follow_are_named() {
     }
 }
 
+const OWN_TOOL: &str = r#"
+    [[tools]]
+    name = "stock"
+    description = "How many there are."
+    method = "GET"
+    url = "http://127.0.0.1:9/stock"
+    schema = '{"type": "object"}'
+"#;
+
+#[test]
+fn a_policy_that_can_not_hold_is_named_with_what_can() {
+    let operator = Operator::new();
+    operator.config_file("[tool_policy]\ntodo_ad = \"ask\"");
+    refused(
+        &operator,
+        &["serve"],
+        &["`todo_ad`", "calculator", "current_time", "todo_add"],
+    );
+    operator.config_file("[tool_policy]\ntodo_add = \"maybe\"");
+    refused(
+        &operator,
+        &["serve"],
+        &["todo_add", "`maybe`", "`allow`, `ask`, `deny`"],
+    );
+    operator.config_file(&format!("{OWN_TOOL}[tool_policy]\nstock = \"ask\""));
+    refused(&operator, &["serve"], &["`stock`", "`policy`", "[[tools]]"]);
+}
+
 #[test]
 fn variables_that_mean_nothing_are_named() {
     let operator = Operator::new();

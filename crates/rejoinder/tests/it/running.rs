@@ -40,6 +40,49 @@ fn accounts_and_logins_survive_a_kill_and_the_lock_goes_with_the_process() {
 }
 
 #[test]
+fn the_policies_of_the_file_hold_and_are_shown() {
+    let operator = Operator::new();
+    operator.config_file("[tool_policy]\ntodo_remove = \"ask\"\ncalculator = \"deny\"");
+    let expected = json!({
+        "calculator": "deny",
+        "current_time": "allow",
+        "todo_add": "allow",
+        "todo_change": "allow",
+        "todo_list": "allow",
+        "todo_remove": "ask",
+    });
+    let shown = operator.run(&["config", "show"]);
+    let config: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(config["tool_policy"], expected);
+
+    let server = operator.serve(&[]);
+    let account = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A"});
+    assert_eq!(server.post("/api/v1/auth/register", &account).status(), 201);
+    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
+    let login: Value = server
+        .post("/api/v1/auth/login", &credentials)
+        .json()
+        .unwrap();
+    let listed: Value = crate::support::client()
+        .get(format!("{}/api/v1/tools", server.url))
+        .bearer_auth(login["access_token"].as_str().unwrap())
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    let tools = listed["tools"].as_array().unwrap().iter();
+    let policies: serde_json::Map<String, Value> = tools
+        .map(|tool| {
+            (
+                tool["name"].as_str().unwrap().to_owned(),
+                tool["policy"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(Value::Object(policies), expected);
+}
+
+#[test]
 fn beyond_loopback_the_first_account_needs_the_code_that_was_printed_last() {
     let operator = Operator::new();
     let (server, mut lines) = beyond_loopback(&operator);

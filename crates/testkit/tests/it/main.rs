@@ -12,6 +12,7 @@ mod effects;
 mod models;
 mod orders;
 mod permissions;
+mod policies;
 mod proxy;
 mod queue;
 mod scripted;

@@ -4,7 +4,7 @@ mod arguments;
 mod check;
 mod config;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod url;
 
 use std::time::Duration;

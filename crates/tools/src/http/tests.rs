@@ -9,7 +9,7 @@ use crate::egress::Egress;
 use crate::testing::context;
 use crate::toolbox;
 
-fn config() -> HttpToolConfig {
+pub(crate) fn config() -> HttpToolConfig {
     HttpToolConfig {
         name: "note".to_owned(),
         description: "Writes a note.".to_owned(),
