@@ -59,16 +59,16 @@ fn named(options: &PgConnectOptions, why: String) -> OpenError {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use tokio::net::TcpSocket;
 
     use super::*;
 
     #[tokio::test]
     async fn a_refusal_is_named_with_its_address() {
-        // A port that was free a moment ago.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        // Nobody listens there, and nobody else is given the port.
+        let port = TcpSocket::new_v4().unwrap();
+        port.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = port.local_addr().unwrap();
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(address.port())

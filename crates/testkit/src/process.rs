@@ -7,7 +7,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::port::Port;
 use crate::strace::Strace;
+
+/// Nothing on the first line for so long: it hangs. It has a database to open by then, and perhaps to
+/// upgrade, under a tracer, beside others.
+pub const SPEAKS: Duration = Duration::from_secs(60);
 
 /// A setting of the tests, from the environment. Empty means unset.
 #[must_use]
@@ -22,7 +27,8 @@ pub fn setting(name: &str) -> Option<String> {
 pub struct Binary {
     program: PathBuf,
     data_dir: PathBuf,
-    listen: String,
+    /// From the first start on. The server is away between its lives, and the port must still be its.
+    port: Option<Port>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     tracer: Option<Strace>,
@@ -35,7 +41,7 @@ impl Binary {
         Self {
             program: program.into(),
             data_dir: data_dir.to_owned(),
-            listen: "127.0.0.1:0".to_owned(),
+            port: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             tracer: None,
@@ -60,11 +66,10 @@ impl Binary {
         self
     }
 
-    /// Starts it and waits until it says where it listens; from the second time on that is the
-    /// same address.
+    /// Starts it and waits until it says where it listens: always at the same address.
     ///
     /// # Panics
-    /// When it ends before, or says nothing for 30 seconds.
+    /// When it ends before, or says nothing for [`SPEAKS`].
     pub async fn start(&mut self) -> Server {
         match self.try_start().await {
             Ok(server) => server,
@@ -75,15 +80,15 @@ impl Binary {
     /// As [`Binary::start`], where it may refuse to start: then with its exit code.
     ///
     /// # Panics
-    /// When it says nothing for 30 seconds.
+    /// When it says nothing for [`SPEAKS`].
     pub async fn try_start(&mut self) -> Result<Server, ExitStatus> {
-        let listen = self.listen.clone();
+        let listen = self.listen();
         let mut child = self
             .command("serve", &["--listen", &listen])
             .spawn()
             .unwrap_or_else(|error| panic!("{} can't be started: {error}", self.program.display()));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+        let first = tokio::time::timeout(SPEAKS, lines.next_line()).await;
         let line = match first {
             Ok(Ok(Some(line))) => line,
             Ok(Ok(None)) => return Err(child.wait().await.unwrap()),
@@ -93,8 +98,6 @@ impl Binary {
             panic!("unexpected first line {line:?}");
         };
         let url = url.trim_end_matches('/').to_owned();
-        url.trim_start_matches("http://")
-            .clone_into(&mut self.listen);
         Ok(Server {
             child,
             url,
@@ -103,12 +106,20 @@ impl Binary {
     }
 
     /// A life that is killed so long after its birth, whether it listens by then or not.
-    pub async fn start_and_kill(&self, after: Duration) {
-        let listen = ["--listen", self.listen.as_str()];
-        let mut child = self.command("serve", &listen).spawn().unwrap();
+    pub async fn start_and_kill(&mut self, after: Duration) {
+        let listen = self.listen();
+        let mut child = self
+            .command("serve", &["--listen", &listen])
+            .spawn()
+            .unwrap();
         tokio::time::sleep(after).await;
         child.start_kill().unwrap();
         child.wait().await.unwrap();
+    }
+
+    fn listen(&mut self) -> String {
+        let port = self.port.get_or_insert_with(Port::take);
+        port.address.to_string()
     }
 
     /// A command of the operator on the same data, such as `backup`: its exit code, and what it said

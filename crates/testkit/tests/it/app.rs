@@ -1,8 +1,12 @@
 //! The spine, end to end in one process, on whichever database is there.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::app::Options;
+use testkit::socket::PATIENCE;
 use testkit::{Client, TestApp, TestDatabase, Transcript, scripted_text};
+use tokio::time::timeout;
 
 async fn databases() -> Vec<TestDatabase> {
     [Some(TestDatabase::sqlite()), TestDatabase::postgres().await]
@@ -118,6 +122,13 @@ async fn stop_ends_the_run_and_the_upstream_request() {
     let user = app.user().await;
     let (conversation, run) = begin(&user, "Stop [[script: tokens=9 gate=hold@2]]").await;
     app.model.gate("hold").reached(1).await;
+    // Sent is not stored: what is said to stay must be there.
+    let said = async {
+        while answer(&user.messages(&conversation).await).1.trim_end() != "tok0 tok1" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, said).await.unwrap();
     user.post(&format!("/chat/runs/{run}/cancel"), json!({}))
         .await
         .expect(200);

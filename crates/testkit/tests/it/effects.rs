@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ToolClass;
 use serde_json::json;
-use testkit::{Behaviour, TestApp, Witness};
+use testkit::{Behaviour, Port, TestApp, Witness};
 use tools::HttpToolConfig;
 
 use crate::orders::{
@@ -159,21 +159,26 @@ async fn p5_what_is_known_is_said_and_no_more() {
             "succeeded",
             "yyy",
         ),
-        (Behaviour::Hang, "unknown", "too long"),
         (Behaviour::Die, "unknown", "may or may not"),
     ];
+    what_is_known(HttpToolConfig::DEFAULT_TIMEOUT, &cases).await;
+    // For the whole exchange, and so for the call to be written down as well.
+    let hangs = [(Behaviour::Hang, "unknown", "too long")];
+    what_is_known(Duration::from_secs(5), &hangs).await;
+}
+
+async fn what_is_known(timeout: Duration, cases: &[(Behaviour, &str, &str)]) {
     let witness = Witness::start().await;
     for class in [ToolClass::Effectful, ToolClass::ReadOnly] {
         for database in databases().await {
             let tool = HttpToolConfig {
                 class,
-                // For the whole exchange: the witness syncs its file before it answers.
-                timeout: Duration::from_secs(3),
+                timeout,
                 ..allowed(witness.url())
             };
             let app = start(database, tool).await;
             let user = app.user().await;
-            for (behaviour, state, words) in &cases {
+            for (behaviour, state, words) in cases {
                 let before = witness.entries().len();
                 witness.behave(behaviour.clone());
                 let sent = ask(&user, ORDER).await;
@@ -203,11 +208,8 @@ async fn p5_what_is_known_is_said_and_no_more() {
 #[tokio::test]
 async fn a_call_that_never_left_has_failed() {
     for database in databases().await {
-        // A port that was free a moment ago, and is nobody's.
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let tool = allowed(&format!("http://{address}"));
+        let port = Port::take();
+        let tool = allowed(&format!("http://{}", port.address));
         let app = start(database, tool).await;
         let user = app.user().await;
         let sent = ask(&user, ORDER).await;

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use testkit::CuttingProxy;
 use testkit::proxy::{Cut, Direction, Plan};
+use testkit::{CuttingProxy, Port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -109,10 +109,8 @@ async fn a_stall_holds_until_it_is_resumed() {
 
 #[tokio::test]
 async fn a_server_that_is_away_looks_like_a_break() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let upstream = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let proxy = CuttingProxy::start(&upstream).await;
+    let nobody = Port::take();
+    let proxy = CuttingProxy::start(&nobody.address.to_string()).await;
     let address = proxy.url().replace("http://", "");
     let mut client = TcpStream::connect(address).await.unwrap();
     let error = client.read(&mut [0]).await.unwrap_err();
