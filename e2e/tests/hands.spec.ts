@@ -17,7 +17,7 @@ test("Ctrl+K goes to a conversation, ? shows the keys, ↑ takes the last messag
   await chat.keyboard.press("Enter");
   await expect(palette).toBeHidden();
   await expect(questions(chat)).toHaveCount(0);
-  expect(chat.url()).not.toBe(first);
+  await expect(chat).not.toHaveURL(first);
 
   await chat.keyboard.press("Control+k");
   await expect(palette.getByRole("option").last()).toContainText(/Conversation$/);

@@ -66,7 +66,7 @@ test("a conversation has a URL, and Back works", async ({ chat }) => {
   await expect(questions(chat)).toHaveCount(0);
   await send(chat, "Two [[script: tokens=4]]");
   await expectAnswer(chat, scriptedText(4));
-  expect(chat.url()).not.toBe(first);
+  await expect(chat).not.toHaveURL(first);
   await chat.goto(first);
   await expectAnswer(chat, scriptedText(3));
   await chat.goBack();

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { test as base, expect, expectAnswer, reconnecting, send } from "../support/journey.ts";
+import { answers, test as base, expect, expectAnswer, reconnecting, send } from "../support/journey.ts";
 import { Model, scriptedText } from "../support/model.ts";
 import { Proxy } from "../support/proxy.ts";
 
@@ -35,8 +35,11 @@ test("a conversation keeps its model while that is away, and changes it only on 
   };
   await chat.getByRole("button", { name: /^Model:/ }).click();
   await choice(chat, "second").click();
+  // What is restarted in the middle of an answer asks again.
+  const ended = () => expect(chat.getByRole("button", { name: "Stop" })).toBeHidden();
   await send(chat, "One [[script: tokens=3]]");
   await expectAnswer(chat, scriptedText(3));
+  await ended();
   expect(await second.model.asked()).toHaveLength(1);
 
   second.cable.cut();
@@ -49,7 +52,9 @@ test("a conversation keeps its model while that is away, and changes it only on 
   await restart();
   await expect(missing(chat)).toBeHidden();
   await send(chat, "Two [[script: tokens=2]]");
-  await expect.poll(async () => (await second.model.asked()).length).toBe(2);
+  await expect(answers(chat).nth(1)).toContainText(scriptedText(2));
+  await ended();
+  expect(await second.model.asked()).toHaveLength(2);
   expect(await model.asked()).toEqual([]);
 
   second.cable.cut();

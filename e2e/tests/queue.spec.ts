@@ -114,6 +114,7 @@ test("Interrupt and send ends the answer, keeps its words, and leaves the model"
   // The same with the keyboard.
   await send(chat, "Again [[script: tokens=30 gate=held@5]]");
   await model.reached("held");
+  await expect(answers(chat).nth(2)).toContainText(scriptedText(5));
   await message(chat).fill("Stop that [[script: tokens=1]]");
   await message(chat).press("Control+Enter");
   await expect(answers(chat)).toHaveCount(4);

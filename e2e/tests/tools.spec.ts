@@ -47,7 +47,8 @@ test.describe("a service that goes without a word after it acted", () => {
     await chat.reload();
     await expect(tools(chat)).toContainText("Used order, as you said");
     await send(chat, "And now? [[script: tokens=2]]");
-    await expect(answers(chat)).toHaveCount(2);
+    // Its place is there before the model is asked.
+    await expect(answers(chat).nth(1)).toContainText(scriptedText(2));
     const told = (await model.asked()).at(-1)?.body.messages ?? [];
     expect(JSON.stringify(told)).toContain("this call has happened");
     expect(witness.entries).toHaveLength(1);
@@ -117,6 +118,8 @@ test.describe("a tool that asks", () => {
     await expect(tools(chat)).toContainText("Used order");
 
     await send(chat, ORDER);
+    // Its place is there before the call is made.
+    await expect(answers(chat).nth(1)).toContainText(scriptedText(4));
     await expect(answers(chat)).toHaveCount(2);
     expect(witness.entries).toHaveLength(2);
     await tools(chat).last().getByRole("button").first().click();

@@ -8,6 +8,7 @@ test("a page that is older than its server offers to reload, and not before", as
   const offer = chat.getByText("Reload: a new version is running");
   await send(chat, "Before [[script: tokens=3]]");
   await expectAnswer(chat, scriptedText(3));
+  await expect(chat.getByRole("button", { name: "Stop" })).toBeHidden();
   // The same server again: nothing to reload for.
   await server.kill();
   await expect(reconnecting(chat)).toBeVisible();
