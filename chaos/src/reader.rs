@@ -64,6 +64,8 @@ impl Reading {
             Some("run") if ended(data) => {
                 self.ended.insert(data["run_id"].to_string());
             }
+            // Others of the same account have just left theirs: it comes back with its cursor.
+            Some("error") if data["code"] == "too_many_sockets" => {}
             Some("reset" | "error") => self.broken.push(frame.to_string()),
             _ => {}
         }

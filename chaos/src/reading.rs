@@ -11,9 +11,11 @@ use testkit::{Client, Incoming, Socket, Transcript};
 use tokio::time::timeout;
 
 /// A connection that is not there by then has failed.
-const OPENS: Duration = Duration::from_secs(5);
-/// Longer than anything that is waited for; shorter than what makes a socket of the testkit panic.
+const OPENS: Duration = Duration::from_secs(20);
+/// Whoever reads to the end of a run tries another connection after so long a silence.
 const PATIENCE: Duration = Duration::from_secs(18);
+/// Shorter than the silence that makes a socket of the testkit panic, and that ends its streams.
+const AT_MOST: Duration = Duration::from_secs(40);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
@@ -61,9 +63,20 @@ pub enum Line {
 }
 
 impl Line {
-    /// `None` when it can't be had: refused, broken, or not open in time. A connection of its own
-    /// each time, so that a proxy's plan meets it.
+    /// `None` when it can't be had: refused, broken, or not open in time.
     pub async fn open(base: &str, token: &str, via: Via, to: &To<'_>) -> Option<Self> {
+        Self::open_within(OPENS, base, token, via, to).await
+    }
+
+    /// The same for whoever knows that it may be held up, and tries again. A connection of its own
+    /// each time, so that a proxy's plan meets it.
+    pub async fn open_within(
+        limit: Duration,
+        base: &str,
+        token: &str,
+        via: Via,
+        to: &To<'_>,
+    ) -> Option<Self> {
         let To { since, watch, run } = to;
         let at = |name: &str| since.map(|at| format!("&{name}={at}")).unwrap_or_default();
         let opening = async {
@@ -84,7 +97,7 @@ impl Line {
             let response = response.error_for_status().ok()?;
             Some(Self::Stream(Box::new(EventStream::new(response))))
         };
-        timeout(OPENS, opening).await.ok().flatten()
+        timeout(limit, opening).await.ok().flatten()
     }
 
     pub async fn next(&mut self, patience: Duration) -> Got {
@@ -100,7 +113,7 @@ impl Line {
                 },
             }
         };
-        timeout(patience.min(PATIENCE), next)
+        timeout(patience.min(AT_MOST), next)
             .await
             .unwrap_or(Got::Silence)
     }

@@ -11,8 +11,8 @@ use crate::history::{Recorder, What};
 use crate::reader::Address;
 use crate::sender::{ended, yes};
 
-/// For one message and its whole answer, across a death.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// For one message and its whole answer, across two deaths and the leases that they leave.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Sender {
     address: Address,

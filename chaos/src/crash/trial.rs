@@ -23,8 +23,9 @@ use crate::reader::{self, Address};
 
 /// Promised: every run is over within this time of the restart.
 const RUNS_END: Duration = Duration::from_secs(30);
-/// After the last answer: a point behind it may still be on its way.
-const GRACE: Duration = Duration::from_secs(2);
+/// After the last answer: a point behind it may still be on its way. Only a trial that does not reach
+/// its point waits for so long.
+const GRACE: Duration = Duration::from_secs(30);
 const SIGKILL: i32 = 9;
 const EMAIL: &str = "user@example.org";
 

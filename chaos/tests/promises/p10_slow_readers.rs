@@ -47,6 +47,7 @@ async fn stuck_readers(kind: Kind) {
         stuck.push(narrow(&client, &conversation).await);
     }
     let mut fast = client.socket(None, &[&conversation]).await;
+    fast.frame("connection").await;
     let mut memory = Vec::new();
     for number in 0..ANSWERS {
         let send = json!({
@@ -102,6 +103,7 @@ async fn little_is_under_way() {
     let conversation = created["conversation_id"].as_str().unwrap().to_owned();
     let stuck = narrow(&client, &conversation).await;
     let mut fast = client.socket(None, &[&conversation]).await;
+    fast.frame("connection").await;
     let send = json!({"content": "Tell me", "conversation_id": conversation});
     client.try_send_async(&send).await.unwrap().expect(202);
     fast.until(completed).await;

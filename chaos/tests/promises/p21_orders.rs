@@ -17,7 +17,8 @@ fn tools(url: &str) -> String {
     let tool = |name: &str, policy: &str| {
         format!(
             "[[tools]]\nname = \"{name}\"\ndescription = \"Pays\"\nschema = {{ type = \"object\" }}\n\
-             method = \"POST\"\nurl = \"{url}/{name}\"\nclass = \"effectful\"\npolicy = \"{policy}\"\n"
+             method = \"POST\"\nurl = \"{url}/{name}\"\nclass = \"effectful\"\npolicy = \"{policy}\"\n\
+             timeout_seconds = 55\n"
         )
     };
     format!("{}{}", tool("pay", "allow"), tool("ask", "ask"))
@@ -122,11 +123,6 @@ async fn nothing_is_ordered_again(kind: Kind) {
         places.push(rig::conversation(&client).await);
     }
 
-    // Under way: it has acted, and nobody has heard so.
-    witness.behave(Behaviour::Hang);
-    let under_way = pays(&client, &places[0], 1, "tool=pay").await;
-    witness.acted(1).await;
-    witness.behave(Behaviour::Answer);
     // About to be wanted, with another behind it.
     let gate = rig.model.gate("later");
     let wanted = pays(&client, &places[1], 2, "before=2 gate=later@1 tool=pay").await;
@@ -139,6 +135,11 @@ async fn nothing_is_ordered_again(kind: Kind) {
         (found["state"] == "awaiting_approval").then_some(())
     };
     rig::poll("a question", SOON, parked).await;
+    // Under way: it has acted, and nobody has heard so. Last, since nobody waits for a tool for ever.
+    witness.behave(Behaviour::Hang);
+    let under_way = pays(&client, &places[0], 1, "tool=pay").await;
+    witness.acted(1).await;
+    witness.behave(Behaviour::Answer);
 
     let copy = Copy::make(&rig).await;
 

@@ -149,10 +149,10 @@ async fn bounds(kind: Kind) {
         witness.url()
     );
     // Long enough that answers of a megabyte beside each other are not taken for stalls.
-    let stalls = "[limits]\nmodel_first_token_seconds = 5\nmodel_next_token_seconds = 5\n";
+    let stalls = "[limits]\nmodel_first_token_seconds = 10\nmodel_next_token_seconds = 10\n";
     tokio::join!(
         run(kind, stalls, cases(), LIMIT),
-        run(kind, &wall, endless(), WALL * 6),
+        run(kind, &wall, endless(), LIMIT),
         tokens(kind),
     );
 }
@@ -257,7 +257,7 @@ async fn one(
             .any(|call| call.model() == name && call.ended == Ended::Running);
         (!open).then_some(())
     };
-    rig::poll("the upstream is closed", WALL, closed).await;
+    rig::poll("the upstream is closed", LIMIT, closed).await;
     if calls.len() == STEPS {
         let offered = |call: &testkit::scripted::Recorded| {
             call.body["tools"]

@@ -19,9 +19,13 @@ const TOKENS: usize = 250;
 /// Late joiners come before this token, however slow the machine is: the model waits for them.
 const LATE: usize = 240;
 /// For one run with all its readers.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 /// A line that stands still for longer is given up, as a client's watchdog does.
 const SILENCE: Duration = Duration::from_millis(700);
+/// The same of one that is stalled before it is open.
+const OPENS: Duration = Duration::from_secs(5);
+/// For what takes a moment, on a machine that is busy with other things.
+const SOON: Duration = Duration::from_secs(60);
 
 /// Connections cut at random bytes, 1 to 20 times a run, WebSocket and SSE in turn; beside that a
 /// second tab, and somebody who joins late.
@@ -180,7 +184,7 @@ async fn cut_up(
             proxy.next(Plan::random(dice, 6_000));
         }
         let to = reading.to(run);
-        let line = Line::open(&proxy.url(), &token, via, &to).await;
+        let line = Line::open_within(OPENS, &proxy.url(), &token, via, &to).await;
         if let Some(mut line) = line {
             reading.follow(&mut line, run, SILENCE).await;
         }
@@ -209,7 +213,7 @@ async fn silence(kind: Kind) {
         let to = reading.to(&run);
         let mut line = Line::open(client.base(), &token, via, &to).await.unwrap();
         while reading.from_deltas() != scripted_text(30) {
-            match line.next(Duration::from_secs(15)).await {
+            match line.next(SOON).await {
                 Got::Frame(frame) => reading.take(&frame),
                 other => panic!("{other:?}"),
             }
@@ -218,7 +222,7 @@ async fn silence(kind: Kind) {
         sleepers.push((via, reading));
     }
     gate.open();
-    rig.runs_end(Duration::from_secs(15)).await;
+    rig.runs_end(SOON).await;
 
     // The running server sweeps by itself.
     let clock = rig.clock.as_mut().unwrap();
@@ -231,13 +235,7 @@ async fn silence(kind: Kind) {
     let mut month_old = Vec::new();
     for (via, reading) in sleepers {
         month_old.push((via, reading.cursor.clone().unwrap()));
-        let read = reading::read(
-            &client,
-            via,
-            reading.after_silence(),
-            &run,
-            Duration::from_secs(20),
-        );
+        let read = reading::read(&client, via, reading.after_silence(), &run, SOON);
         let read = read.await;
         assert_eq!((read.broken.as_slice(), read.resets), (&[][..], 0));
         assert_eq!(read.answer("complete"), text, "{via:?}");
@@ -247,7 +245,7 @@ async fn silence(kind: Kind) {
             via,
             Reading::since(&beginning, &conversation).after_silence(),
             &run,
-            Duration::from_secs(20),
+            SOON,
         );
         let read = read.await;
         assert_eq!((read.broken.as_slice(), read.resets), (&[][..], 0));
@@ -289,7 +287,7 @@ async fn reset(client: &Client, via: Via, cursor: &str, conversation: &str, text
     let to = reading.to("");
     let mut line = Line::open(client.base(), &token, via, &to).await.unwrap();
     while reading.resets == 0 {
-        match line.next(Duration::from_secs(15)).await {
+        match line.next(SOON).await {
             Got::Frame(frame) => {
                 let kind = frame["type"].as_str().unwrap().to_owned();
                 assert!(kind == "reset" || kind == "connection", "{frame}");
@@ -304,11 +302,7 @@ async fn reset(client: &Client, via: Via, cursor: &str, conversation: &str, text
         reading.known.message(message).unwrap();
     }
     let run = rig::send(client, conversation, "[[script: tokens=40 delay_ms=2]]").await;
-    assert!(
-        reading
-            .follow(&mut line, &run, Duration::from_secs(15))
-            .await
-    );
+    assert!(reading.follow(&mut line, &run, SOON).await);
     assert_eq!(reading.broken, [""; 0]);
     assert_eq!(reading.answer("complete"), scripted_text(40));
 }

@@ -90,7 +90,7 @@ const ODD: [&str; 8] = [
 
 async fn failures(kind: Kind) {
     // Long enough that dozens of failures at once, and lines of 50 MB, are not taken for a stall.
-    let toml = "[limits]\nmodel_first_token_seconds = 5\nmodel_next_token_seconds = 5\n";
+    let toml = "[limits]\nmodel_first_token_seconds = 10\nmodel_next_token_seconds = 10\n";
     let mut rig = Rig::new(kind, toml).await;
     let server = rig.start().await;
     let faults = faults();

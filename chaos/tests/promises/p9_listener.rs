@@ -83,8 +83,10 @@ async fn while_it_drains(kind: Kind) {
     let run = rig::send(&client, &stopped, "[[script: tokens=6 gate=never@2]]").await;
     rig.model.gate("never").reached(1).await;
     stored(&client, &stopped, &scripted_text(2)).await;
-    let socket = client.socket(None, &[]).await;
+    let mut socket = client.socket(None, &[]).await;
+    socket.frame("connection").await;
     let mut stream = client.try_events("/chat/sync").await.unwrap();
+    stream.next().await.unwrap().unwrap();
 
     server.signal("TERM").await;
     drains(&server).await;
