@@ -8,7 +8,7 @@ import { storage } from "@/util/storage";
 
 const KEY = "rejoinder.model";
 
-interface ModelChoice {
+export interface ModelChoice {
   models: Models | undefined;
   /** The id that the next message goes to; null: what the server chooses for the conversation. */
   id: string | null;

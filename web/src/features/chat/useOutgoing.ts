@@ -1,0 +1,49 @@
+import { useEffect, useState } from "react";
+import { outbox, useOutbox, type Waiting } from "@/api/outbox";
+import { restoreDraft } from "./drafts";
+
+/**
+ * The messages of a conversation that are on their way. One that was refused goes back to the input;
+ * a first one that arrived opens its conversation.
+ */
+export function useOutgoing({
+  userId,
+  conversationId,
+  onRefused,
+  onOpenConversation,
+}: {
+  userId: number;
+  conversationId: string | null;
+  onRefused: (reason: string) => void;
+  onOpenConversation: (id: string) => void;
+}): Waiting[] {
+  const all = useOutbox(({ waiting }) => waiting);
+  const [begun, setBegun] = useState<Waiting | null>(null);
+  const waiting = all.filter((entry) => entry.conversation_id === conversationId);
+  // Until its conversation is open, a first message stays where it is: the empty page would blink up.
+  if (begun && conversationId === null) waiting.push(begun);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
+  useEffect(() => setBegun(null), [conversationId]);
+  useEffect(
+    () =>
+      outbox.onAcknowledged((entry, id) => {
+        if (entry.conversation_id !== null || conversationId !== null) return;
+        setBegun(entry);
+        onOpenConversation(id);
+      }),
+    [conversationId, onOpenConversation],
+  );
+
+  const refused = useOutbox((state) =>
+    state.refused.find((entry) => entry.conversation_id === conversationId),
+  );
+  useEffect(() => {
+    if (!refused) return;
+    restoreDraft(userId, conversationId, refused.content);
+    onRefused(refused.reason);
+    outbox.dismiss(refused.client_message_id);
+  }, [refused, userId, conversationId, onRefused]);
+
+  return waiting;
+}
