@@ -1,0 +1,105 @@
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
+import { FakeSocket } from "./fakeSocket";
+import { startLive } from "./live";
+import { useOutbox } from "./outbox";
+import { queryClient } from "./queryClient";
+import { sendMessage } from "./sending";
+import { signIn } from "./session";
+import { message } from "./testData";
+
+// The live connection of a signed-in user, for tests: a socket in the test's hands, requests that
+// are answered here, and a clock that stands.
+
+export const at = (path: string) => `http://localhost:3000/api/v1${path}`;
+/** The messages that came by plain requests. */
+export const posted: Record<string, unknown>[] = [];
+let socketsAllowed = true;
+
+export const server = setupServer(
+  http.post(at("/chat/ws-ticket"), () =>
+    socketsAllowed ? HttpResponse.json({ ticket: "t", expires_in: 30 }) : HttpResponse.error(),
+  ),
+  http.post(at("/chat/messages"), async ({ request }) => {
+    posted.push((await request.json()) as Record<string, unknown>);
+    const user_message = message({ id: 1, role: "user", content: "hi", conversation_id: "c-new" });
+    return HttpResponse.json({ user_message, conversation_id: "c-new", run_id: "r1" }, { status: 202 });
+  }),
+);
+
+let stop: () => void;
+
+/** The page goes, and comes back as this user's; nothing but what it stored is left. */
+export async function reload(userId = 1): Promise<FakeSocket> {
+  stop();
+  useOutbox.setState({ waiting: [], refused: [], held: {} });
+  stop = startLive(userId);
+  return await connected(FakeSocket.all.length + 1);
+}
+
+/** Each test of the file begins with a socket that is open. */
+export function withLiveConnection(): void {
+  beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+  afterAll(() => server.close());
+
+  beforeEach(async () => {
+    vi.stubGlobal("WebSocket", FakeSocket);
+    FakeSocket.all = [];
+    posted.length = 0;
+    socketsAllowed = true;
+    useOutbox.setState({ waiting: [], refused: [], held: {} });
+    signIn({
+      access_token: "a",
+      refresh_token: "",
+      token_type: "bearer",
+      expires_in: 600,
+      mfa_required: false,
+      user: { id: 1, email: "a@b.c", full_name: "A", role: "user", created_at: "2026-01-01T00:00:00Z" },
+    });
+    vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval", "Date"] });
+    stop = startLive(1);
+    await connected();
+  });
+
+  afterEach(() => {
+    stop();
+    queryClient.clear();
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+    server.resetHandlers();
+  });
+}
+
+export const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+/** Waits for things that do not depend on the clock, such as a request. */
+export async function eventually(check: () => void): Promise<void> {
+  await vi.waitFor(async () => {
+    await vi.advanceTimersByTimeAsync(20);
+    check();
+  });
+}
+
+export async function connected(count = FakeSocket.all.length + 1): Promise<FakeSocket> {
+  await eventually(() => expect(FakeSocket.all.length).toBeGreaterThanOrEqual(count));
+  FakeSocket.last.ready({ cursor: "1" });
+  return FakeSocket.last;
+}
+
+/** The server is there for requests, and lets no socket through. */
+export function socketless(): void {
+  socketsAllowed = false;
+  FakeSocket.last.drop();
+}
+
+export const sentMessages = (socket: FakeSocket) => socket.sent.filter(({ type }) => type === "message");
+
+/** The id under which the first message went out. */
+export function firstId(): string {
+  const data = sentMessages(FakeSocket.last)[0]?.data as { client_message_id: string } | undefined;
+  return data?.client_message_id ?? "";
+}
+
+export const say = (content: string, conversation_id: string | null = null) =>
+  sendMessage({ content, conversation_id, model: null, on_busy: "enqueue" });
