@@ -1,24 +1,16 @@
-import { Link } from "@tanstack/react-router";
-import { type ReactNode, Suspense, useEffect, useRef, useState } from "react";
-import { isActiveState, useActivity } from "@/api/activityStore";
+import { type ReactNode, Suspense, useState } from "react";
 import { flatten } from "@/api/conversationList";
-import {
-  activeRunId,
-  conversationTitle,
-  deleteConversation,
-  renameConversation,
-  useConversations,
-} from "@/api/conversationService";
+import { conversationTitle, deleteConversation, useConversations } from "@/api/conversationService";
 import { errorText } from "@/api/problem";
 import type { Conversation } from "@/api/types";
-import { Button, IconButton } from "@/ui/Button";
-import { cx } from "@/ui/cx";
-import { ComposeIcon, MoreIcon, PencilIcon, TrashIcon } from "@/ui/icons";
-import { Menu } from "@/ui/Menu";
+import { Button } from "@/ui/Button";
+import { ComposeIcon } from "@/ui/icons";
 import { Skeleton } from "@/ui/Skeleton";
 import { part } from "@/util/part";
-import { dayGroup, exactTime, narrowTime } from "@/util/time";
+import { dayGroup } from "@/util/time";
 import { useDelayed } from "@/util/useDelayed";
+import { ConversationItem } from "./ConversationItem";
+import { MoreConversations } from "./MoreConversations";
 
 const ConfirmDialog = part(() => import("@/ui/ConfirmDialog"));
 
@@ -69,7 +61,7 @@ export function ConversationSidebar({
             <h2 className="px-2 pt-4 pb-1 font-medium text-muted text-sm">{name}</h2>
             <ul className="space-y-px">
               {items.map((conversation) => (
-                <Item
+                <ConversationItem
                   key={conversation.conversation_id}
                   conversation={conversation}
                   current={conversation.conversation_id === conversationId}
@@ -80,7 +72,9 @@ export function ConversationSidebar({
             </ul>
           </section>
         ))}
-        {list.hasNextPage && <More busy={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />}
+        {list.hasNextPage && (
+          <MoreConversations busy={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+        )}
       </div>
       {footer && <div className="shrink-0 border-line border-t p-2">{footer}</div>}
       <Suspense>
@@ -112,185 +106,6 @@ function groups(conversations: Conversation[]): { name: string; items: Conversat
     else result.push({ name, items: [conversation] });
   }
   return result;
-}
-
-function Item({
-  conversation,
-  current,
-  onOpened,
-  onDelete,
-}: {
-  conversation: Conversation;
-  current: boolean;
-  onOpened: () => void;
-  onDelete: () => void;
-}) {
-  const [renaming, setRenaming] = useState(false);
-  const id = conversation.conversation_id;
-  const title = conversationTitle(conversation);
-  const run = useActivity(({ runs }) => runs[id]);
-  const asks = (run ?? conversation.active_run)?.state === "awaiting_approval";
-  const running = run ? isActiveState(run.state) : activeRunId(conversation) !== null;
-
-  if (renaming) {
-    return (
-      <li>
-        <Rename
-          title={title}
-          onDone={() => setRenaming(false)}
-          onSave={(next) => renameConversation(id, next)}
-        />
-      </li>
-    );
-  }
-  return (
-    <li className={cx("group/item relative rounded-control", current ? "bg-selected" : "hover:bg-hover")}>
-      <Link
-        to="/c/$conversationId"
-        params={{ conversationId: id }}
-        aria-current={current ? "page" : undefined}
-        onClick={onOpened}
-        className="flex h-9 items-center gap-2 rounded-control ps-2 pe-16 text-sm touch:pe-28 -outline-offset-2 touch:h-11"
-      >
-        {running && (
-          <span
-            role="img"
-            aria-label={asks ? "Waiting for your approval" : "Answering"}
-            className={cx("size-2 shrink-0 rounded-full", asks ? "bg-warning" : "animate-quiet bg-accent")}
-          />
-        )}
-        <span className="min-w-0 flex-1 truncate" dir="auto" title={title}>
-          {title}
-        </span>
-      </Link>
-      <time
-        dateTime={conversation.updated_at}
-        title={exactTime(conversation.updated_at)}
-        className={cx(
-          "pointer-events-none absolute inset-y-0 end-2 flex items-center text-muted text-sm group-focus-within/item:hidden group-hover/item:hidden group-has-data-popup-open/item:hidden touch:end-12",
-          current && "touch:flex pointer-fine:hidden",
-        )}
-      >
-        {narrowTime(conversation.updated_at)}
-      </time>
-      <div
-        className={cx(
-          "absolute inset-y-0 end-1 flex items-center opacity-0 focus-within:opacity-100 group-hover/item:opacity-100 has-data-popup-open:opacity-100 touch:opacity-100",
-          current && "opacity-100",
-        )}
-      >
-        <Menu
-          align="end"
-          trigger={
-            <IconButton label={`More for ${title}`} className="size-7! touch:size-10!">
-              <MoreIcon width={18} height={18} strokeWidth={2.4} />
-            </IconButton>
-          }
-          entries={() => [
-            {
-              kind: "item",
-              label: "Rename",
-              icon: <PencilIcon width={16} height={16} />,
-              onSelect: () => setRenaming(true),
-            },
-            {
-              kind: "item",
-              label: "Delete conversation",
-              icon: <TrashIcon width={16} height={16} />,
-              danger: true,
-              onSelect: onDelete,
-            },
-          ]}
-        />
-      </div>
-    </li>
-  );
-}
-
-function Rename({
-  title,
-  onSave,
-  onDone,
-}: {
-  title: string;
-  onSave: (title: string) => Promise<void>;
-  onDone: () => void;
-}) {
-  const [text, setText] = useState(title);
-  const [problem, setProblem] = useState<string | null>(null);
-  const field = useRef<HTMLInputElement>(null);
-  const cancelled = useRef(false);
-  useEffect(() => {
-    // After the menu has given the focus back.
-    const timer = setTimeout(() => field.current?.select());
-    return () => clearTimeout(timer);
-  }, []);
-
-  async function save() {
-    const next = text.trim();
-    if (cancelled.current || next === "" || next === title) return onDone();
-    try {
-      await onSave(next);
-      onDone();
-    } catch (error) {
-      setProblem(errorText(error));
-    }
-  }
-
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
-      }}
-    >
-      <input
-        ref={field}
-        aria-label="Conversation title"
-        aria-invalid={problem !== null || undefined}
-        dir="auto"
-        maxLength={200}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onBlur={() => void save()}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape") return;
-          event.preventDefault();
-          cancelled.current = true;
-          onDone();
-        }}
-        className="h-9 w-full rounded-control border border-accent bg-raised px-2 text-sm outline-none"
-      />
-      {problem && (
-        <p role="alert" className="px-2 py-1 text-danger text-sm">
-          {problem}
-        </p>
-      )}
-    </form>
-  );
-}
-
-/** Fetches the next page when it comes into view; the button is for keyboards and screen readers. */
-function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
-  const mark = useRef<HTMLDivElement>(null);
-  const more = useRef(onMore);
-  more.current = onMore;
-  useEffect(() => {
-    const element = mark.current;
-    if (!element || busy) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && more.current(), {
-      rootMargin: "300px",
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [busy]);
-  return (
-    <div ref={mark} className="pt-2">
-      <Button kind="quiet" busy={busy} className="w-full text-muted" onClick={onMore}>
-        {busy ? "Loading…" : "Show more"}
-      </Button>
-    </div>
-  );
 }
 
 function Placeholder() {
