@@ -73,7 +73,11 @@ export function ConversationSidebar({
           </section>
         ))}
         {list.hasNextPage && (
-          <MoreConversations busy={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+          <MoreConversations
+            busy={list.isFetchingNextPage}
+            failed={list.isFetchNextPageError}
+            onMore={() => void list.fetchNextPage()}
+          />
         )}
       </div>
       {footer && <div className="shrink-0 border-line border-t p-2">{footer}</div>}

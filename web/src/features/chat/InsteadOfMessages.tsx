@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useEffectEvent, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
 import { Button } from "@/ui/Button";
 import { Skeleton } from "@/ui/Skeleton";
@@ -38,10 +38,14 @@ export function NotFound({ onNewConversation }: { onNewConversation: () => void 
 
 export function LoadFailed({ reason, onRetry }: { reason: string; onRetry: () => void }) {
   const connection = useActivity((state) => state.connection);
-  // As soon as the server is back, so is the conversation.
+  const retry = useEffectEvent(onRetry);
+  const before = useRef(connection);
+  // As soon as the server is back, so is the conversation. One that is there and says no is not asked
+  // over and over.
   useEffect(() => {
-    if (connection === "open") onRetry();
-  }, [connection, onRetry]);
+    if (connection === "open" && before.current !== "open") retry();
+    before.current = connection;
+  }, [connection]);
   return (
     <div className="m-auto max-w-sm px-4 text-center">
       <h2 className="font-semibold text-xl">The messages could not be loaded</h2>
