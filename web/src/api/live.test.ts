@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import { regenerate, stopRun, watchConversation } from "./live";
-import { at, server, settle, withLiveConnection } from "./liveHarness";
+import { at, connected, server, settle, withLiveConnection } from "./liveHarness";
 import { type Branch, toBranch } from "./messageList";
 import { permissionsQuery } from "./permissions";
 import { keys, queryClient } from "./queryClient";
@@ -76,6 +76,23 @@ describe("runs", () => {
     FakeSocket.last.drop();
     await stopRun("r", "c1");
     expect(cancelled).toBe(1);
+  });
+
+  it("whose stop went down with the socket are stopped on the next one, where they go on", async () => {
+    const run = (run_id: string, state: string) =>
+      FakeSocket.last.receive({ type: "run", data: { run_id, state }, conversation_id: run_id });
+    for (const id of ["goes-on", "ended"]) {
+      run(id, "running");
+      await stopRun(id, id);
+    }
+    run("ended", "cancelled");
+    FakeSocket.last.drop();
+    const again = await connected();
+    const stops = () => again.sent.filter(({ type }) => type === "stop");
+    expect(stops()).toMatchObject([{ data: { run_id: "goes-on" }, conversation_id: "goes-on" }]);
+    run("goes-on", "cancelled");
+    FakeSocket.last.drop();
+    expect((await connected()).sent.filter(({ type }) => type === "stop")).toEqual([]);
   });
 
   it("of another answer put it in place of the first", async () => {

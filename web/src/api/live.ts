@@ -13,7 +13,7 @@ import {
 import type { AckData, ServerFrame } from "./frames";
 import { intended } from "./intentions";
 import { isQueued } from "./messageList";
-import { outbox, useOutbox } from "./outbox";
+import { outbox } from "./outbox";
 import { recheckPermissions } from "./permissions";
 import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
@@ -34,10 +34,11 @@ const FRESH = 3_000;
 let socket: WebsocketService | null = null;
 const rewatched = new Map<string, number>();
 const watching = new Set<string>();
+/** Runs that a socket was told to stop, with their conversations, until they have ended. */
+const stopping = new Map<string, string>();
 
 /** Opens the live connection for the signed-in user; the result closes it. */
 export function startLive(userId: number): () => void {
-  outbox.adopt(userId);
   socket = new WebsocketService({
     ticket: socketTicket,
     renewToken: async () => ((await refreshSession()) ? accessToken() : null),
@@ -49,11 +50,12 @@ export function startLive(userId: number): () => void {
       // A server that was away may be back with other models.
       else void queryClient.invalidateQueries({ queryKey: keys.models });
       resend();
+      for (const [runId, conversationId] of stopping) sendStop(runId, conversationId);
     },
   });
   for (const id of watching) socket.watch(id);
   socket.start();
-  const stopSending = startSending(socket, takeAck);
+  const stopSending = startSending(userId, socket, takeAck);
   const poll = setInterval(pollWatched, POLL_EVERY);
   return () => {
     stopSending();
@@ -62,6 +64,7 @@ export function startLive(userId: number): () => void {
     socket = null;
     activity.clear();
     activity.setConnection("connecting");
+    stopping.clear();
     clearStreams();
   };
 }
@@ -130,6 +133,7 @@ export function receiveFrame(frame: ServerFrame): void {
     case "reset":
       clearStreams();
       activity.clear();
+      stopping.clear();
       void queryClient.invalidateQueries({ predicate: isLiveQuery });
       for (const id of watching) socket?.watch(id);
       return;
@@ -145,6 +149,7 @@ function takeMessage(message: Message): void {
 }
 
 function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>[1]): void {
+  if (!isActiveState(run.state)) stopping.delete(run.run_id);
   const known = useActivity.getState().runs[conversationId];
   // A late frame of a run that has ended must not revive it.
   if (known && known.run_id === run.run_id && !isActiveState(known.state) && isActiveState(run.state)) {
@@ -183,9 +188,7 @@ function takeAck(ack: AckData): void {
   if (ack.message.parent_id === null && !waits) beginConversation(ack.message);
   receiveMessage(ack.message);
   const known = useActivity.getState().runs[id];
-  const entry = useOutbox
-    .getState()
-    .waiting.find(({ client_message_id }) => client_message_id === ack.client_message_id);
+  const entry = outbox.get(ack.client_message_id);
   // Of a message that was sent again the run may be over long ago; the feed will tell.
   const isNew = entry !== undefined && Date.now() - entry.created_at < FRESH;
   if (isNew && !waits && known?.run_id !== ack.run_id) {
@@ -221,11 +224,17 @@ function pollWatched(): void {
   }
 }
 
-/** Ends the run; what has been written stays. */
+/**
+ * Ends the run; what has been written stays. A socket may look open and be dead: the next one is told
+ * again, unless the run has ended by then.
+ */
 export async function stopRun(runId: string, conversationId: string): Promise<void> {
-  const sent = socket?.send({ type: "stop", data: { run_id: runId }, conversation_id: conversationId });
-  if (!sent) await chatApi.cancelRun(runId);
+  if (sendStop(runId, conversationId)) stopping.set(runId, conversationId);
+  else await chatApi.cancelRun(runId);
 }
+
+const sendStop = (runId: string, conversationId: string): boolean =>
+  socket?.send({ type: "stop", data: { run_id: runId }, conversation_id: conversationId }) ?? false;
 
 /** Asks for another answer in place of this one. */
 export async function regenerate(conversationId: string, messageId: number): Promise<void> {

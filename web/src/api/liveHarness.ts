@@ -32,8 +32,13 @@ let stop: () => void;
 
 /** The page goes, and comes back as this user's; nothing but what it stored is left. */
 export async function reload(userId = 1): Promise<FakeSocket> {
-  stop();
   useOutbox.setState({ waiting: [], refused: [], held: {} });
+  return await signedInAgain(userId);
+}
+
+/** The session ended, and this user has signed in on the same page. */
+export async function signedInAgain(userId = 1): Promise<FakeSocket> {
+  stop();
   stop = startLive(userId);
   return await connected(FakeSocket.all.length + 1);
 }

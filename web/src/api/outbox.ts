@@ -35,7 +35,7 @@ interface Outbox {
 
 const KEY = "rejoinder.outbox";
 /** Messages of another tab this old were left behind by it. */
-const ABANDONED_AFTER = 15_000;
+export const ABANDONED_AFTER = 15_000;
 
 export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [], held: {} }));
 
@@ -62,14 +62,28 @@ function store(entries: Waiting[]): void {
 }
 
 export const outbox = {
-  /** Takes up what a reload, or a tab that went away, left unacknowledged. The ids make re-sending safe. */
-  adopt(userId: number): void {
+  /**
+   * Takes up what a reload, a login that ended, or a tab that went away left unacknowledged; answers
+   * what had not been taken up before. The ids make re-sending safe.
+   */
+  adopt(userId: number): Waiting[] {
     const now = Date.now();
-    const waiting = stored().filter(
-      (entry) => entry.user_id === userId && (entry.tab === tab || now - entry.created_at > ABANDONED_AFTER),
+    // Where nothing can be stored, what is here is all there is.
+    const here = useOutbox.getState().waiting.filter((entry) => entry.user_id === userId);
+    const known = new Set(here.map(({ client_message_id }) => client_message_id));
+    const left = stored().filter(
+      (entry) =>
+        entry.user_id === userId &&
+        !known.has(entry.client_message_id) &&
+        (entry.tab === tab || now - entry.created_at >= ABANDONED_AFTER),
     );
-    useOutbox.setState({ waiting });
+    useOutbox.setState({ waiting: [...left, ...here].sort((a, b) => a.created_at - b.created_at) });
+    return left;
   },
+
+  /** The message, as long as it waits. */
+  get: (clientMessageId: string): Waiting | undefined =>
+    useOutbox.getState().waiting.find(({ client_message_id }) => client_message_id === clientMessageId),
 
   add(message: Pick<Waiting, "content" | "conversation_id" | "model" | "on_busy" | "user_id">): Waiting {
     const entry: Waiting = {
@@ -126,9 +140,7 @@ onLeave((userId) => {
 });
 
 function take(clientMessageId: string): Waiting | undefined {
-  const entry = useOutbox
-    .getState()
-    .waiting.find(({ client_message_id }) => client_message_id === clientMessageId);
+  const entry = outbox.get(clientMessageId);
   const rest = ({ client_message_id }: Waiting) => client_message_id !== clientMessageId;
   store(stored().filter(rest));
   useOutbox.setState(({ waiting, held: { [clientMessageId]: _, ...held } }) => ({

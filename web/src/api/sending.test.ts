@@ -1,5 +1,5 @@
 import { HttpResponse, http } from "msw";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import {
@@ -13,12 +13,14 @@ import {
   sentMessages,
   server,
   settle,
+  signedInAgain,
   socketless,
   withLiveConnection,
 } from "./liveHarness";
 import type { Branch } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
 import { keys, queryClient } from "./queryClient";
+import { signOut } from "./session";
 import { message } from "./testData";
 
 withLiveConnection();
@@ -80,9 +82,83 @@ describe("sending", () => {
     expect(sentMessages(await reload())).toEqual([before]);
   });
 
+  it("survives a new login where the browser stores nothing", async () => {
+    const storing = vi.spyOn(localStorage, "setItem").mockImplementation(() => {
+      throw new DOMException("full", "QuotaExceededError");
+    });
+    say("keep me", "c1");
+    const [before] = sentMessages(FakeSocket.last);
+    const socket = await signedInAgain();
+    storing.mockRestore();
+    expect(sentMessages(socket)).toEqual([before]);
+  });
+
+  it("is taken over from a tab that was left a moment ago, once it can't be alive", async () => {
+    const [left, foreign] = [1, 2].map((user_id) => ({
+      content: `of ${user_id}`,
+      client_message_id: `x${user_id}`,
+      conversation_id: "c1",
+      user_id,
+      tab: "another",
+      created_at: Date.now() - 1_000,
+    }));
+    localStorage.setItem("rejoinder.outbox", JSON.stringify([left, foreign]));
+    const socket = await reload();
+    await settle(13_000);
+    expect(sentMessages(socket)).toEqual([]);
+    await settle(2_000);
+    expect(sentMessages(socket).map(({ data }) => data)).toMatchObject([
+      { content: "of 1", client_message_id: "x1" },
+    ]);
+    await settle(30_000);
+    expect(sentMessages(socket)).toHaveLength(1);
+  });
+
+  it("leaves a message to another tab that got it through in time", async () => {
+    const theirs = {
+      content: "hi",
+      client_message_id: "x",
+      user_id: 1,
+      tab: "another",
+      created_at: Date.now(),
+    };
+    localStorage.setItem("rejoinder.outbox", JSON.stringify([theirs]));
+    const socket = await reload();
+    localStorage.removeItem("rejoinder.outbox");
+    await settle(30_000);
+    expect(sentMessages(socket)).toEqual([]);
+    expect(useOutbox.getState().waiting).toEqual([]);
+  });
+
   it("leaves the messages of another account alone", async () => {
     say("mine", "c1");
-    expect(sentMessages(await reload(2))).toEqual([]);
+    expect(sentMessages(await signedInAgain(2))).toEqual([]);
+    expect(useOutbox.getState().waiting).toEqual([]);
+  });
+
+  it("answered after its user has left tells the next one nothing", async () => {
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    server.use(
+      http.post(at("/chat/messages"), async ({ request }) => {
+        posted.push((await request.json()) as Record<string, unknown>);
+        await asked;
+        const user_message = message({ id: 1, role: "user", content: "a secret", conversation_id: "c-new" });
+        return HttpResponse.json({ user_message, conversation_id: "c-new", run_id: "r1" }, { status: 202 });
+      }),
+    );
+    socketless();
+    say("a secret");
+    await settle(8_000);
+    await eventually(() => expect(posted).toHaveLength(1));
+    signOut();
+    answer();
+    await settle(5_000);
+    await eventually(() => expect(queryClient.isFetching()).toBe(0));
+    expect(queryClient.getQueryData(keys.messages("c-new"))).toBeUndefined();
+    expect(useActivity.getState().runs).toEqual({});
   });
 
   it("waits while offline, and takes plain requests where sockets do not come through", async () => {

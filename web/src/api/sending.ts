@@ -1,6 +1,6 @@
 import { chatApi } from "./chatApi";
 import type { AckData, ClientFrame } from "./frames";
-import { outbox, useOutbox, type Waiting } from "./outbox";
+import { ABANDONED_AFTER, outbox, useOutbox, type Waiting } from "./outbox";
 import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
 import { useSession } from "./session";
@@ -23,12 +23,16 @@ const posting = new Set<string>();
 /** Messages that the server could not take just now, until they go out again. */
 const pausing = new Map<string, ReturnType<typeof setTimeout>>();
 
-/** Puts what waits in the outbox on its way, by the socket or by plain requests; the result ends that. */
-export function startSending(way: Way, accepted: (ack: AckData) => void): () => void {
+/** Puts this user's outbox on its way, by the socket or by plain requests; the result ends that. */
+export function startSending(userId: number, way: Way, accepted: (ack: AckData) => void): () => void {
   socket = way;
   onAccepted = accepted;
+  outbox.adopt(userId);
+  // A tab that was left a moment ago can't be told from one that lives; by then it can.
+  const takeOver = setTimeout(() => outbox.adopt(userId).forEach(sendBySocket), ABANDONED_AFTER);
   const fallback = setInterval(sendByRequest, FALLBACK_AFTER);
   return () => {
+    clearTimeout(takeOver);
     clearInterval(fallback);
     for (const timer of pausing.values()) clearTimeout(timer);
     pausing.clear();
@@ -85,6 +89,8 @@ async function post(entry: Waiting): Promise<void> {
       on_busy,
       time_zone,
     });
+    // Acknowledged by the feed meanwhile, or its user has left.
+    if (!outbox.get(client_message_id)) return;
     onAccepted({
       client_message_id,
       message: user_message,
@@ -110,6 +116,7 @@ type Refusal = Pick<Problem, "status" | "code" | "detail"> & { retryAfter?: numb
  * get another id and could be stored twice.
  */
 export function takeRefusal(clientMessageId: string, refusal: Refusal): void {
+  if (!outbox.get(clientMessageId)) return;
   if (!mayPass(refusal.status)) {
     outbox.refuse(clientMessageId, refusal.detail);
     return;
@@ -127,8 +134,6 @@ const mayPass = (status: number): boolean =>
 
 function again(clientMessageId: string): void {
   pausing.delete(clientMessageId);
-  const entry = useOutbox
-    .getState()
-    .waiting.find(({ client_message_id }) => client_message_id === clientMessageId);
+  const entry = outbox.get(clientMessageId);
   if (entry && !sendBySocket(entry)) void post(entry);
 }

@@ -110,6 +110,22 @@ describe("revisions", () => {
 });
 
 describe("message frames", () => {
+  it("of an older revision do not end the newer one", () => {
+    applyMessage(streaming("New", { revision: 2 }));
+    applyMessage(streaming("Old", { revision: 1, status: "interrupted" }));
+    expect(shown()).toBe("New");
+    expect(applyDelta(delta(3, "er", { revision: 2 }))).toBe("applied");
+    expect(shown()).toBe("Newer");
+  });
+
+  it("of an older revision do not let the end of the newer one be forgotten", () => {
+    applyMessage(streaming("New", { revision: 2, status: "complete" }));
+    applyMessage(streaming("Old", { revision: 1, status: "interrupted" }));
+    applyMessage(streaming("Old", { revision: 1 }));
+    expect(applyDelta(delta(0, "New", { revision: 2 }))).toBe("ignored");
+    expect(shown()).toBeUndefined();
+  });
+
   it("fill a hole with the text so far", () => {
     applyMessage(streaming("Hello"));
     applyDelta(delta(12, "again"));

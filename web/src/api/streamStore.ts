@@ -48,13 +48,14 @@ function emptyChannels(): Live["channels"] {
 /** Takes the state of a message as the server sent it: text so far, or the end of its stream. */
 export function applyMessage(message: Message): void {
   const { id, revision } = message;
+  const known = live.get(id);
+  // A reply to a request may be older than what the feed has told.
+  if (revision < (known?.revision ?? finished.get(id) ?? 0)) return;
   if (!isOpen(message)) {
     finished.set(id, revision);
     if (live.delete(id)) touch(id);
     return;
   }
-  const known = live.get(id);
-  if (known && known.revision > revision) return;
   const offset = message.offsets?.text ?? utf8Length(message.content);
   if (known && known.revision === revision && known.channels.text.bytes >= offset) return;
 
