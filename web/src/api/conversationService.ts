@@ -48,10 +48,18 @@ export const useConversations = () => useInfiniteQuery(conversationsQuery);
 /** Typing that pauses for so long, in ms, is asked for. */
 const TYPED = 150;
 
+export interface Found {
+  conversations: Conversation[];
+  /** The server has not answered yet. */
+  searching: boolean;
+  /** Why only those of the list here were looked through. */
+  error: Error | null;
+}
+
 /** Conversations whose names have these words: at once those of the list here, then the server's. */
-export function useFoundConversations(words: string): Conversation[] {
+export function useFoundConversations(words: string): Found {
   const loaded = flatten(useConversations().data);
-  const { data } = useQuery({
+  const { data, isPlaceholderData, isPending, error } = useQuery({
     queryKey: keys.found(words),
     async queryFn({ signal }) {
       await new Promise((resolve) => setTimeout(resolve, TYPED));
@@ -62,14 +70,18 @@ export function useFoundConversations(words: string): Conversation[] {
     placeholderData: keepPreviousData,
     staleTime: 0,
   });
-  if (words === "") return loaded;
+  if (words === "") return { conversations: loaded, searching: false, error: null };
   const named = (each: Conversation) => conversationTitle(each).toLowerCase().includes(words.toLowerCase());
   const here = loaded.filter(named);
   const known = new Set(here.map(({ conversation_id }) => conversation_id));
-  return [
-    ...here,
-    ...(data?.conversations ?? []).filter(({ conversation_id }) => !known.has(conversation_id)),
-  ];
+  const told = data?.conversations ?? [];
+  // What was found for other words is shown until then where it has these, too.
+  const others = isPlaceholderData ? told.filter(named) : told;
+  return {
+    conversations: [...here, ...others.filter(({ conversation_id }) => !known.has(conversation_id))],
+    searching: isPending || isPlaceholderData,
+    error,
+  };
 }
 
 export const conversationQuery = (id: string) =>

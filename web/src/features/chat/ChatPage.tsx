@@ -55,6 +55,7 @@ export function ChatPage({
   const { onDecide, onCallDecide } = useDecisions(notices, input);
   const queue = useQueue({
     userId: user.id,
+    conversationId,
     queued: branch.queued,
     attempt,
     onLate: () => setNote("That message is no longer queued. Your changes to it are in the input."),
@@ -64,7 +65,8 @@ export function ChatPage({
   // The input is ready where a keyboard is; on touch it would only raise the keyboard.
   // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
   useEffect(() => {
-    setDialog((open) => (open === "permissions" ? null : open));
+    // A dialog about a conversation goes with it.
+    setDialog((open) => (open === "model" ? open : null));
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
   }, [conversationId]);
 

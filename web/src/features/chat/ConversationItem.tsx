@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { isActiveState, useActivity } from "@/api/activityStore";
 import { activeRunId, conversationTitle, renameConversation } from "@/api/conversationService";
 import type { Conversation } from "@/api/types";
@@ -23,6 +23,13 @@ export function ConversationItem({
   onDelete: () => void;
 }) {
   const [renaming, setRenaming] = useState(false);
+  const link = useRef<HTMLAnchorElement>(null);
+  const focusLink = useRef(false);
+  useEffect(() => {
+    if (renaming || !focusLink.current) return;
+    focusLink.current = false;
+    link.current?.focus();
+  }, [renaming]);
   const id = conversation.conversation_id;
   const title = conversationTitle(conversation);
   const run = useActivity(({ runs }) => runs[id]);
@@ -34,7 +41,10 @@ export function ConversationItem({
       <li>
         <RenameConversation
           title={title}
-          onDone={() => setRenaming(false)}
+          onDone={(byKey) => {
+            focusLink.current = byKey;
+            setRenaming(false);
+          }}
           onSave={(next) => renameConversation(id, next)}
         />
       </li>
@@ -43,6 +53,7 @@ export function ConversationItem({
   return (
     <li className={cx("group/item relative rounded-control", current ? "bg-selected" : "hover:bg-hover")}>
       <Link
+        ref={link}
         to="/c/$conversationId"
         params={{ conversationId: id }}
         aria-current={current ? "page" : undefined}

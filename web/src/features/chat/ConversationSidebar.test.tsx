@@ -105,6 +105,27 @@ it("renames", async () => {
   expect(calls).toEqual([{ title: "A week in Lisbon" }]);
 });
 
+it("renames by keyboard alone, and the focus stays on the line", async () => {
+  screen.getByRole("button", { name: "More for Lisbon" }).focus();
+  await userEvent.keyboard("{enter}");
+  (await screen.findByRole("menuitem", { name: "Rename" })).focus();
+  await userEvent.keyboard("{enter}");
+  const field = await screen.findByRole("textbox", { name: "Conversation title" });
+  await waitFor(() => expect(document.activeElement).toBe(field));
+  await userEvent.keyboard("Porto{enter}");
+  const renamed = await screen.findByRole("link", { name: /Porto/ });
+  expect(document.activeElement).toBe(renamed);
+  expect(calls).toEqual([{ title: "Porto" }]);
+
+  await userEvent.click(screen.getByRole("button", { name: "More for Porto" }));
+  await userEvent.click(await screen.findByRole("menuitem", { name: "Rename" }));
+  const again = await screen.findByRole("textbox", { name: "Conversation title" });
+  await waitFor(() => expect(document.activeElement).toBe(again));
+  await userEvent.keyboard("Braga{escape}");
+  expect(document.activeElement).toBe(screen.getByRole("link", { name: /Porto/ }));
+  expect(calls).toHaveLength(1);
+});
+
 it("deletes only after it was confirmed", async () => {
   await userEvent.click(screen.getByRole("button", { name: "More for What is Rust?" }));
   await userEvent.click(await screen.findByRole("menuitem", { name: "Delete conversation" }));

@@ -1,7 +1,7 @@
 import { measureElement, useVirtualizer, type VirtualizerOptions } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
-import { forgetOlder, loadOlder } from "@/api/conversationService";
+import { forgetOlder } from "@/api/conversationService";
 import type { RunData } from "@/api/frames";
 import type { Branch } from "@/api/messageList";
 import type { Waiting } from "@/api/outbox";
@@ -18,6 +18,7 @@ import { StatusRow } from "./StatusRow";
 import { ToolCard } from "./ToolCard";
 import { type OnCallDecide, UnknownCard } from "./UnknownCard";
 import { useFollow } from "./useFollow";
+import { useOlder } from "./useOlder";
 import type { Queue } from "./useQueue";
 
 /** Rows from the top at which older messages are fetched. */
@@ -97,10 +98,7 @@ export default function MessageList({
 
   const items = list.getVirtualItems();
   const first = items[0]?.index ?? 0;
-  const nearTop = branch.hasOlder && rows.length > 0 && first < LOAD_AHEAD;
-  useEffect(() => {
-    if (nearTop && conversationId) void loadOlder(conversationId).catch(() => undefined);
-  }, [nearTop, conversationId]);
+  useOlder(conversationId, branch, rows.length > 0 && first < LOAD_AHEAD);
 
   const backAtEnd = branch.messages.length > MANY && items.at(-1)?.index === rows.length - 1;
   useEffect(() => {

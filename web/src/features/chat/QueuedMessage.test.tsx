@@ -26,19 +26,25 @@ beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
 afterAll(() => server.close());
 beforeEach(() => {
   asked.length = 0;
+  // Drafts are kept beside the storage as well.
+  userId += 1;
+  vi.clearAllMocks();
   localStorage.clear();
 });
 afterEach(() => server.resetHandlers());
 
+let userId = 0;
 const problem = vi.fn();
 const late = vi.fn();
 const removed = vi.fn();
+const saved = vi.fn();
 
-function Harness({ queued }: { queued: Message[] }) {
+function Harness({ queued, open = "c1" }: { queued: Message[]; open?: string }) {
   const queue = useQueue({
-    userId: 1,
+    userId,
+    conversationId: open,
     queued,
-    attempt: (action) => action().catch(problem),
+    attempt: (action) => action().then(saved, problem),
     onLate: late,
     onRemoved: removed,
   });
@@ -97,6 +103,40 @@ describe("a message that waits", () => {
     await userEvent.type(field(), " almost");
     rerender(<Harness queued={[]} />);
     expect(late).toHaveBeenCalledOnce();
-    expect(localStorage.getItem("rejoinder.draft.1.c1")).toBe("tyop almost");
+    expect(localStorage.getItem(`rejoinder.draft.${userId}.c1`)).toBe("tyop almost");
+  });
+
+  it("keeps the changes when its conversation is left, and says nothing in the next", async () => {
+    const { rerender } = render(<Harness queued={[waits]} />);
+    await userEvent.click(button("Edit queued message"));
+    await userEvent.type(field(), " almost");
+    rerender(<Harness queued={[]} open="c2" />);
+    expect(late).not.toHaveBeenCalled();
+    expect(localStorage.getItem(`rejoinder.draft.${userId}.c1`)).toBe("tyop almost");
+  });
+
+  it("leaves alone what is being written by the time it was saved", async () => {
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    server.use(
+      http.patch(at, async () => {
+        asked.push("saving");
+        await held;
+        return HttpResponse.json(waits);
+      }),
+    );
+    const next = { ...waits, id: 4, content: "next" };
+    render(<Harness queued={[waits, next]} />);
+    const [editFirst] = screen.getAllByRole("button", { name: "Edit queued message" });
+    await userEvent.click(editFirst as HTMLElement);
+    await userEvent.type(field(), "!{enter}");
+    await vi.waitFor(() => expect(asked).toEqual(["saving"]));
+    await userEvent.click(button("Edit queued message"));
+    await userEvent.type(field(), " one");
+    answer();
+    await vi.waitFor(() => expect(saved).toHaveBeenCalledOnce());
+    expect((field() as HTMLTextAreaElement).value).toBe("next one");
   });
 });

@@ -9,25 +9,38 @@ export function RenameConversation({
 }: {
   title: string;
   onSave: (title: string) => Promise<void>;
-  onDone: () => void;
+  /** `byKey`: the focus was still in the field. */
+  onDone: (byKey: boolean) => void;
 }) {
   const [text, setText] = useState(title);
   const [problem, setProblem] = useState<string | null>(null);
   const field = useRef<HTMLInputElement>(null);
-  const cancelled = useRef(false);
+  const over = useRef(false);
   useEffect(() => {
     // After the menu has given the focus back.
-    const timer = setTimeout(() => field.current?.select());
+    const timer = setTimeout(() => {
+      field.current?.focus();
+      field.current?.select();
+    });
     return () => clearTimeout(timer);
   }, []);
 
+  function done() {
+    over.current = true;
+    onDone(document.activeElement === field.current);
+  }
+
   async function save() {
+    // The field loses the focus while it is saved or taken away, too.
+    if (over.current) return;
     const next = text.trim();
-    if (cancelled.current || next === "" || next === title) return onDone();
+    if (next === "" || next === title) return done();
+    over.current = true;
     try {
       await onSave(next);
-      onDone();
+      done();
     } catch (error) {
+      over.current = false;
       setProblem(errorText(error));
     }
   }
@@ -51,8 +64,7 @@ export function RenameConversation({
         onKeyDown={(event) => {
           if (event.key !== "Escape") return;
           event.preventDefault();
-          cancelled.current = true;
-          onDone();
+          done();
         }}
         className="h-9 w-full rounded-control border border-accent bg-raised px-2 text-sm outline-none"
       />

@@ -94,6 +94,35 @@ describe("a conversation's model", () => {
     server.resetHandlers();
   });
 
+  it("is the last one picked, though the one before is confirmed after that", async () => {
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { result } = await choice({ id: "c1", own: "vllm/old" });
+    server.use(
+      http.patch(
+        at("/chat/conversations/c1"),
+        async () => {
+          await held;
+          changes.push("first");
+          return HttpResponse.json(conversation({ conversation_id: "c1", model: "vllm/big" }));
+        },
+        { once: true },
+      ),
+    );
+    act(() => result.current.choose("vllm/big"));
+    server.use(http.patch(at("/chat/conversations/c1"), () => HttpResponse.error()));
+    await act(async () => {
+      result.current.choose("local/tiny");
+      answer();
+      await waitFor(() => expect(changes).toEqual(["first"]));
+      await new Promise((resolve) => setTimeout(resolve));
+    });
+    expect(result.current.id).toBe("local/tiny");
+    server.resetHandlers();
+  });
+
   it("is left to the server while it is not known here, or follows the default", async () => {
     const { result, rerender } = await choice({ id: "c1" });
     expect(result.current).toMatchObject({ id: null, missing: false });

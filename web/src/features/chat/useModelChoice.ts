@@ -51,10 +51,16 @@ export function useModelChoice(
       if (conversationId === null) return;
       // The conversation keeps it, here and on other devices. Where that fails, the messages say it.
       void chooseModel(conversationId, next).then(
-        () => setPicked(({ [conversationId]: _, ...others }) => others),
+        // Unless another one has been picked since.
+        () => setPicked((all) => (all[conversationId] === next ? without(all, conversationId) : all)),
         () => undefined,
       );
     },
     refresh: () => void refetch(),
   };
+}
+
+function without(picked: Record<string, string>, conversationId: string): Record<string, string> {
+  const { [conversationId]: _, ...others } = picked;
+  return others;
 }

@@ -1,13 +1,16 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { errorText } from "@/api/problem";
 
-export interface Notices {
+interface Told {
   /** Why something failed. */
   problem: string | null;
   /** What came too late, or was decided elsewhere. */
   note: string | null;
   /** What only screen readers are told. */
   said: string;
+}
+
+export interface Notices extends Told {
   setProblem: (text: string | null) => void;
   setNote: (text: string | null) => void;
   setSaid: (text: string) => void;
@@ -15,23 +18,32 @@ export interface Notices {
   attempt: (action: () => Promise<void>) => Promise<void>;
 }
 
-/** What the page has to say above the input; another conversation begins with nothing said. */
+const NOTHING: Told = { problem: null, note: null, said: "" };
+
+/**
+ * What the page has to say above the input, in each conversation what concerns it: an action may end
+ * after its conversation was left. What was said is over when the conversation is left.
+ */
 export function useNotices(conversationId: string | null): Notices {
-  const [problem, setProblem] = useState<string | null>(null);
-  const [note, setNote] = useState<string | null>(null);
-  const [said, setSaid] = useState("");
+  const name = conversationId ?? "";
+  const [told, setTold] = useState<Record<string, Told>>({});
+  useEffect(() => () => setTold(({ [name]: _, ...others }) => others), [name]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: for each conversation that is opened
-  useEffect(() => {
-    setProblem(null);
-    setNote(null);
-    setSaid("");
-  }, [conversationId]);
-
-  const attempt = useCallback(async (action: () => Promise<void>) => {
-    setProblem(null);
-    await action().catch((error: unknown) => setProblem(errorText(error)));
-  }, []);
-
-  return { problem, note, said, setProblem, setNote, setSaid, attempt };
+  const tell = useCallback(
+    (words: Partial<Told>) => setTold((all) => ({ ...all, [name]: { ...NOTHING, ...all[name], ...words } })),
+    [name],
+  );
+  const ways = useMemo(() => {
+    const setProblem = (problem: string | null) => tell({ problem });
+    return {
+      setProblem,
+      setNote: (note: string | null) => tell({ note }),
+      setSaid: (said: string) => tell({ said }),
+      async attempt(action: () => Promise<void>) {
+        setProblem(null);
+        await action().catch((error: unknown) => setProblem(errorText(error)));
+      },
+    };
+  }, [tell]);
+  return { ...(told[name] ?? NOTHING), ...ways };
 }

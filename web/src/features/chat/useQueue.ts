@@ -19,12 +19,15 @@ export interface Queue {
 /** Changing and removing messages that wait. A text that comes too late is given back to the input. */
 export function useQueue({
   userId,
+  conversationId,
   queued,
   attempt,
   onLate,
   onRemoved,
 }: {
   userId: number;
+  /** The one that is open. */
+  conversationId: string | null;
   queued: Message[];
   /** Runs an action and shows why it failed. */
   attempt: (action: () => Promise<void>) => Promise<void>;
@@ -40,7 +43,8 @@ export function useQueue({
     const { message, text } = editing;
     if (text.trim() === "" || text === message.content) return;
     restoreDraft(userId, message.conversation_id, text);
-    onLate();
+    // Where another conversation was opened it may well wait still.
+    if (message.conversation_id === conversationId) onLate();
   }, [waits]);
 
   return {
@@ -51,7 +55,7 @@ export function useQueue({
       if (!editing || !text) return;
       void attempt(async () => {
         await changeQueued(editing.message, text);
-        setEditing(null);
+        setEditing((now) => (now === editing ? null : now));
       });
     },
     onRemove(message) {

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
-import { conversationTitle, useFoundConversations } from "@/api/conversationService";
+import { conversationTitle, type Found, useFoundConversations } from "@/api/conversationService";
+import { errorText } from "@/api/problem";
 import { cx } from "@/ui/cx";
 import { Dialog } from "@/ui/Dialog";
 import { Keys } from "./Keys";
@@ -25,17 +26,18 @@ export default function CommandPalette({
   onClose: () => void;
 }) {
   const [text, setText] = useState("");
-  const [marked, setMarked] = useState(0);
+  /** By its id: the list may change below the fingers. The first one, where nothing is marked. */
+  const [marked, setMarked] = useState<string | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
   const words = text.trim();
-  const conversations = useFoundConversations(words).slice(0, SHOWN);
+  const found = useFoundConversations(words);
   const options = [
     ...commands
       .filter(({ label }) => label.toLowerCase().includes(words.toLowerCase()))
       .map((command) => ({ ...command, id: command.label, kind: "" })),
-    ...conversations.map((conversation) => ({
+    ...found.conversations.slice(0, SHOWN).map((conversation) => ({
       id: conversation.conversation_id,
       label: conversationTitle(conversation),
       kind: "Conversation",
@@ -43,13 +45,16 @@ export default function CommandPalette({
       run: () => onOpenConversation(conversation.conversation_id),
     })),
   ];
-  const current = Math.min(marked, options.length - 1);
+  const known = options.findIndex((option) => option.id === marked);
+  const current = known < 0 ? Math.min(0, options.length - 1) : known;
   const nameOf = (index: number) => `${id}-${index}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marked one is to be seen
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView?.({ block: "nearest" });
   }, [current]);
+
+  const mark = (index: number) => setMarked(options[index]?.id ?? null);
 
   function take(index: number) {
     const option = options[index];
@@ -61,7 +66,7 @@ export default function CommandPalette({
   function onKeyDown(event: KeyboardEvent) {
     if (event.nativeEvent.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && options.length) setMarked((current + step + options.length) % options.length);
+    if (step && options.length) mark((current + step + options.length) % options.length);
     else if (event.key === "Enter") take(current);
     else return;
     event.preventDefault();
@@ -82,7 +87,7 @@ export default function CommandPalette({
         value={text}
         onChange={(event) => {
           setText(event.target.value);
-          setMarked(0);
+          setMarked(null);
         }}
         onKeyDown={onKeyDown}
         className="h-10 w-full rounded-control border border-control/70 bg-raised px-3"
@@ -102,7 +107,7 @@ export default function CommandPalette({
             role="option"
             tabIndex={-1}
             aria-selected={index === current}
-            onPointerMove={() => setMarked(index)}
+            onPointerMove={() => mark(index)}
             onClick={() => take(index)}
             className={cx(
               "flex min-h-10 w-full items-center gap-3 rounded-control px-3 text-start text-sm",
@@ -117,7 +122,15 @@ export default function CommandPalette({
           </button>
         ))}
       </div>
-      {options.length === 0 && <p className="px-3 py-2 text-muted text-sm">Nothing has this in its name.</p>}
+      <p role="status" className="px-3 text-muted text-sm not-empty:py-2">
+        {status(options.length, found)}
+      </p>
     </Dialog>
   );
+}
+
+function status(options: number, { searching, error }: Found): string | null {
+  if (error) return `Older conversations were not searched: ${errorText(error)}`;
+  if (options > 0) return null;
+  return searching ? "Searching…" : "Nothing has this in its name.";
 }
