@@ -118,10 +118,17 @@ test("a message written while the server drains arrives once, after the restart"
 
   // Under which ids the second one goes out from here on, whichever way.
   const ids = new Set<string>();
-  chat.on("request", (request) => {
-    if (request.method() !== "POST" || !request.url().endsWith("/chat/messages")) return;
-    const body = request.postDataJSON() as { client_message_id: string } | null;
-    if (body) ids.add(body.client_message_id);
+  await chat.exposeFunction("sentUnder", (id: string) => ids.add(id));
+  // In the page: the browser's protocol does not show the body of a request that can be repeated.
+  await chat.evaluate(() => {
+    const { fetch, sentUnder } = window as typeof window & { sentUnder: (id: string) => Promise<void> };
+    window.fetch = async (...args) => {
+      const request = new Request(...args);
+      if (request.method === "POST" && request.url.endsWith("/chat/messages")) {
+        await sentUnder((await request.clone().json()).client_message_id);
+      }
+      return await fetch(request);
+    };
   });
   chat.on("websocket", (socket) =>
     socket.on("framesent", ({ payload }) => {
