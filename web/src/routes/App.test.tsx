@@ -55,6 +55,7 @@ const server = setupServer(
     HttpResponse.json({
       models: [{ id: "local/tiny", label: "Tiny", provider: "local", built_in: true, context_window: 2048 }],
       default: "local/tiny",
+      unlisted: [],
     }),
   ),
   http.get(at("/chat/conversations"), () =>
@@ -114,7 +115,11 @@ describe("before signing in", () => {
     await userEvent.type(screen.getByLabelText("Full name"), "Ada");
     await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
     await userEvent.type(screen.getByLabelText("Password"), "correct horse");
-    await userEvent.type(screen.getByLabelText("Setup code"), "1234");
+    const code = screen.getByLabelText("Setup code");
+    // As the server prints it: what to look for.
+    const hint = document.getElementById(code.getAttribute("aria-describedby") ?? "")?.textContent;
+    expect(hint).toContain("“setup code for the first account: …”");
+    await userEvent.type(code, "1234");
     await userEvent.click(screen.getByRole("button", { name: "Create account" }));
     await screen.findByRole("textbox", { name: "Message" });
     expect(registered).toEqual([
@@ -289,6 +294,7 @@ describe("a conversation", () => {
         HttpResponse.json({
           models: [{ id: "vllm/big", label: "Big", provider: "vllm", built_in: false, context_window: 9 }],
           default: "vllm/big",
+          unlisted: [],
         }),
       ),
     );

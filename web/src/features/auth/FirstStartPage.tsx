@@ -8,6 +8,10 @@ import { useSubmit } from "@/ui/useSubmit";
 import { AccountFields } from "./AccountFields";
 import { AuthFrame } from "./AuthFrame";
 
+/** Each start prints another code, and so does the deletion of the last account; it is kept nowhere else. */
+const HINT =
+  "It shows that the machine is yours. The server prints it to its standard output, or into its service’s log: “setup code for the first account: …”. The latest one counts, and a restart prints a new one.";
+
 /** Shown until the first account exists. */
 export function FirstStartPage({ meta }: { meta: Meta }) {
   const { busy, onSubmit, fieldError, message } = useSubmit(async (values) => {
@@ -32,7 +36,7 @@ export function FirstStartPage({ meta }: { meta: Meta }) {
             name="setup_code"
             autoComplete="off"
             required
-            hint="The server printed it when it started. It shows that the machine is yours."
+            hint={HINT}
             error={fieldError("setup_code")}
           />
         )}
