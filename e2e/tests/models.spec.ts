@@ -61,6 +61,7 @@ test("a conversation keeps its model while that is away, and changes it only on 
   await restart();
   await chat.getByRole("button", { name: "Choose another model" }).click();
   await expect(choice(chat, "Not available now")).toHaveAttribute("aria-checked", "true");
+  await expect(chat.getByText("second did not list its models")).toBeVisible();
   await choice(chat, "openai").click();
   await expect(missing(chat)).toBeHidden();
   await chat.reload();

@@ -59,6 +59,12 @@ const MODELS = [
     context_window: 128000,
   },
 ];
+/** A provider that did not say what it has, by the name in SILENT. */
+const UNLISTED = [process.env.SILENT].filter(Boolean).map((provider) => ({
+  provider,
+  code: "model_unreachable",
+  detail: `${provider} can't be reached at http://127.0.0.1:8000/v1: connection refused. Check the address and that it is running.`,
+}));
 
 class Refusal extends Error {
   constructor(status, code, detail, errors) {
@@ -461,7 +467,7 @@ const routes = {
         body,
       ),
     ),
-  "GET /models": () => ({ models: MODELS, default: MODELS[0].id }),
+  "GET /models": () => ({ models: MODELS, default: MODELS[0].id, unlisted: UNLISTED }),
   "POST /chat/ws-ticket": ({ session }) => ({ ticket: session, expires_in: 30 }),
   "POST /chat/messages": ({ user, body, response }) => {
     response.statusCode = 202;

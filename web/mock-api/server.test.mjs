@@ -11,7 +11,7 @@ let token;
 beforeAll(async () => {
   const server = fileURLToPath(new URL("server.mjs", import.meta.url));
   child = spawn(process.execPath, [server], {
-    env: { ...process.env, PORT: "0", RATE: "10000", SEED: "1" },
+    env: { ...process.env, PORT: "0", RATE: "10000", SEED: "1", SILENT: "vllm" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   for await (const line of createInterface(child.stdout)) {
@@ -95,3 +95,11 @@ it("another answer that is asked for twice with one key is one", async () => {
   const again = await call("POST", path, undefined, { "idempotency-key": "k" });
   expect(again.body.run_id).toBe(once.body.run_id);
 }, 30_000);
+
+it("names the provider that did not say which models it has", async () => {
+  const { body } = await call("GET", "/models");
+  expect(body.models.map(({ id }) => id)).toContain(body.default);
+  expect(body.unlisted).toEqual([
+    { provider: "vllm", code: "model_unreachable", detail: expect.stringContaining("can't be reached") },
+  ]);
+});

@@ -11,6 +11,8 @@ export type MenuEntry =
       onSelect: (value: string) => void;
     }
   | { kind: "label"; text: string }
+  /** What there is to know about the choices; the menu is described by it. */
+  | { kind: "note"; title: string; text: string }
   | { kind: "separator" };
 
 export interface MenuProps {

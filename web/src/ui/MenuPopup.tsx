@@ -1,4 +1,5 @@
 import { Menu } from "@base-ui/react/menu";
+import { useId } from "react";
 import { cx } from "./cx";
 import { CheckIcon } from "./icons";
 import type { MenuEntry, MenuProps } from "./Menu";
@@ -7,13 +8,19 @@ const ITEM =
   "flex min-h-9 w-full select-none items-center gap-3 rounded-control px-2.5 py-1.5 text-sm outline-none data-highlighted:bg-hover touch:min-h-10";
 
 export default function MenuPopup({ trigger, entries, onOpen, align = "start", side = "bottom" }: MenuProps) {
+  const id = useId();
+  const shown = entries();
+  const notes = shown.filter(({ kind }) => kind === "note").map((_, index) => noteId(id, index));
   return (
     <Menu.Root defaultOpen onOpenChange={(open) => open && onOpen?.()}>
       <Menu.Trigger render={trigger} />
       <Menu.Portal>
         <Menu.Positioner align={align} side={side} sideOffset={6} className="z-10 outline-none">
-          <Menu.Popup className="max-h-[min(24rem,var(--available-height))] min-w-48 max-w-[min(22rem,calc(100vw-1rem))] overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-float outline-none transition-opacity duration-120 data-ending-style:opacity-0 data-starting-style:opacity-0">
-            <Entries entries={entries()} />
+          <Menu.Popup
+            aria-describedby={cx(...notes) || undefined}
+            className="max-h-[min(24rem,var(--available-height))] min-w-48 max-w-[min(22rem,calc(100vw-1rem))] overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-float outline-none transition-opacity duration-120 data-ending-style:opacity-0 data-starting-style:opacity-0"
+          >
+            <Entries entries={shown} id={id} />
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>
@@ -21,7 +28,10 @@ export default function MenuPopup({ trigger, entries, onOpen, align = "start", s
   );
 }
 
-function Entries({ entries }: { entries: MenuEntry[] }) {
+const noteId = (menu: string, index: number) => `${menu}-note-${index}`;
+
+function Entries({ entries, id }: { entries: MenuEntry[]; id: string }) {
+  const notes = entries.filter(({ kind }) => kind === "note");
   return entries.map((entry, index) => {
     switch (entry.kind) {
       case "item":
@@ -41,6 +51,17 @@ function Entries({ entries }: { entries: MenuEntry[] }) {
         return (
           <div key={entry.text} className="px-2.5 pt-2 pb-1 text-muted text-sm [overflow-wrap:anywhere]">
             {entry.text}
+          </div>
+        );
+      case "note":
+        return (
+          <div
+            key={entry.title}
+            id={noteId(id, notes.indexOf(entry))}
+            className="px-2.5 py-1.5 text-sm [overflow-wrap:anywhere]"
+          >
+            <p>{entry.title}</p>
+            <p className="text-muted">{entry.text}</p>
           </div>
         );
       case "separator":

@@ -1,22 +1,24 @@
 import { Notice } from "@/ui/Notice";
 import { MissingModel } from "./ModelPicker";
+import type { ModelChoice } from "./useModelChoice";
 import type { Notices } from "./useNotices";
 
 /** What stands between the messages and the input. */
 export function ChatNotices({
   notices: { problem, note, setProblem, setNote },
-  missingModel,
+  choice,
   onChooseModel,
 }: {
   notices: Notices;
-  /** The conversation's model, where that is not listed now. */
-  missingModel: string | null;
+  choice: ModelChoice;
   onChooseModel: () => void;
 }) {
   return (
     <>
       <div aria-live="polite">
-        {missingModel && <MissingModel id={missingModel} onChoose={onChooseModel} />}
+        {choice.missing && choice.id && (
+          <MissingModel id={choice.id} unlisted={choice.models?.unlisted ?? []} onChoose={onChooseModel} />
+        )}
         {note && <Dismissible tone="plain" text={note} onDismiss={() => setNote(null)} />}
       </div>
       {problem && <Dismissible tone="danger" text={problem} onDismiss={() => setProblem(null)} />}

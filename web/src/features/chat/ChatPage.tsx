@@ -162,11 +162,7 @@ export function ChatPage({
 
       {!missing && (
         <div className="mx-auto w-full max-w-[46rem] shrink-0 px-4 pt-2 pb-[max(1rem,env(safe-area-inset-bottom))]">
-          <ChatNotices
-            notices={notices}
-            missingModel={choice.missing ? choice.id : null}
-            onChooseModel={() => picker.current?.click()}
-          />
+          <ChatNotices notices={notices} choice={choice} onChooseModel={() => picker.current?.click()} />
           <MessageInput
             value={draft}
             onChange={setDraft}

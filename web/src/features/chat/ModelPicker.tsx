@@ -21,7 +21,9 @@ export function ModelPicker({
   button: Ref<HTMLButtonElement>;
 }) {
   const current = models.models.find(({ id }) => id === value);
-  const label = current?.label ?? value ?? "No model";
+  // Which one is the default may depend on a list that could not be had.
+  const unnamed = models.unlisted.length > 0 ? "Default model" : "No model";
+  const label = current?.label ?? value ?? unnamed;
   const missing = value !== null && !current;
   return (
     <Menu
@@ -54,6 +56,11 @@ export function ModelPicker({
             })),
           ],
         },
+        ...models.unlisted.map(({ provider, detail }) => ({
+          kind: "note" as const,
+          title: `${provider} did not list its models`,
+          text: detail,
+        })),
         { kind: "separator" },
         {
           kind: "item",
@@ -67,11 +74,22 @@ export function ModelPicker({
 }
 
 /** The conversation's model is not listed now. Nothing else answers in its place unless the user says so. */
-export function MissingModel({ id, onChoose }: { id: string; onChoose: () => void }) {
+export function MissingModel({
+  id,
+  unlisted,
+  onChoose,
+}: {
+  /** `provider/model` */
+  id: string;
+  unlisted: Models["unlisted"];
+  onChoose: () => void;
+}) {
+  const why = unlisted.find(({ provider }) => id.startsWith(`${provider}/`))?.detail;
   return (
     <Notice tone="warning" className="mb-2 flex flex-wrap items-start justify-between gap-x-3 gap-y-1">
       <span className="min-w-48 flex-1">
-        The model “{id}” is not available now. This conversation keeps it, and your messages still go to it.
+        The model “{id}” is not available now. {why && `${why} `}This conversation keeps it, and your messages
+        still go to it.
       </span>
       <button type="button" className="font-medium underline touch:min-h-10" onClick={onChoose}>
         Choose another model

@@ -21,7 +21,7 @@ const changes: unknown[] = [];
 const server = setupServer(
   http.get(at("/models"), () => {
     asked += 1;
-    return HttpResponse.json({ models: listed.map(model), default: listed[0] ?? null });
+    return HttpResponse.json({ models: listed.map(model), default: listed[0] ?? null, unlisted: [] });
   }),
   http.patch(at("/chat/conversations/c1"), async ({ request }) => {
     const change = (await request.json()) as { model: string };
