@@ -15,7 +15,7 @@ use server::{AppState, ServerConfig};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use store::{DataDirLock, LockError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,7 +43,7 @@ pub async fn run(data: &DataFlags, flags: &ServeFlags) -> Result<ExitCode> {
     let metrics = telemetry::metrics()?;
     let jwt_key = keys::signing_key(&config)?;
     let models = wiring::Models::new(&config)?;
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen)?;
     let listen = listener.local_addr()?;
     let base = wiring::base(&config, true).await?;
     for weakness in base.store.weakened().await? {
@@ -169,8 +169,26 @@ async fn lock(config: &Config) -> Result<DataDirLock> {
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 64 * 1024;
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+/// Connections that the system keeps until the server takes them. After a restart every open page
+/// comes back at about the same time, and one that finds no place is not refused: it is silent, and
+/// knocks again after one second, then two, then four. What asks for more than the system allows
+/// (`net.core.somaxconn`) gets that.
+const BACKLOG: u32 = 1_024;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As `TcpListener::bind` does it: connections of the server before may linger on the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let listener = listen(address).with_context(|| {
         format!(
             "can't listen on {address}; another program may use that port: stop it, or choose \
              another with --listen (port 0 takes any free one)"
@@ -204,4 +222,29 @@ fn new_setup_code(listen: SocketAddr) -> Option<NewSetupCode> {
         }
         SecretString::from(code)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_finds_a_place_before_anybody_is_let_in() {
+        const CROWD: usize = 400;
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+        if most.trim().parse().is_ok_and(|most: usize| most <= CROWD) {
+            eprintln!("SKIPPED: the system itself keeps {most} connections at most");
+            return;
+        }
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody takes them. Those beyond the queue would be silent.
+        let patience = Duration::from_secs(10);
+        let inside: Vec<TcpStream> = (0..CROWD)
+            .map_while(|_| TcpStream::connect_timeout(&address, patience).ok())
+            .collect();
+        assert_eq!(inside.len(), CROWD);
+    }
 }
