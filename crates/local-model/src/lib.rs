@@ -17,4 +17,5 @@ mod seat;
 mod text;
 
 pub use config::LocalConfig;
+pub use cpu::check as check_processor;
 pub use model::LocalModel;

@@ -4,12 +4,32 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::config::LocalModelConfig;
+
 /// What ends like this is a file; anything else is the name of a model.
 const ENDING: &str = ".gguf";
 
+/// The built-in engine's configuration where the choice of a model names a file: that one is run, in
+/// place of the configured one.
+pub fn in_place(
+    model: Option<&str>,
+    configured: &LocalModelConfig,
+    data_dir: &Path,
+) -> Result<Option<LocalModelConfig>> {
+    let Some(model) = model else {
+        return Ok(None);
+    };
+    let file = named(model, data_dir)?;
+    Ok(file.map(|path| LocalModelConfig {
+        enabled: true,
+        path,
+        ..configured.clone()
+    }))
+}
+
 /// The file that the choice of a model names, if it names one: as it stands, seen from the working
 /// directory, or among those that `model pull` fetched.
-pub fn named(model: &str, data_dir: &Path) -> Result<Option<PathBuf>> {
+fn named(model: &str, data_dir: &Path) -> Result<Option<PathBuf>> {
     let path = model.strip_prefix("local/");
     let Some(path) = path.filter(|path| path.to_ascii_lowercase().ends_with(ENDING)) else {
         return Ok(None);
@@ -43,6 +63,8 @@ pub fn model_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -66,6 +88,30 @@ mod tests {
         // A folder is no file.
         std::fs::create_dir(models.join("c.gguf")).unwrap();
         assert!(named("local/c.gguf").is_err());
+    }
+
+    #[test]
+    fn a_named_file_is_run_in_place_of_the_configured_one() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("x.gguf");
+        std::fs::write(&file, "GGUF").unwrap();
+        let configured = LocalModelConfig {
+            enabled: false,
+            path: home.path().join("configured.gguf"),
+            threads: Some(3),
+            idle: Duration::from_secs(5),
+        };
+        let in_place = |model: Option<&str>| in_place(model, &configured, home.path()).unwrap();
+        let expected = LocalModelConfig {
+            enabled: true,
+            path: file.clone(),
+            ..configured.clone()
+        };
+        let model = format!("local/{}", file.display());
+        assert_eq!(in_place(Some(&model)), Some(expected));
+        for other in [None, Some("local/smollm2-135m-instruct"), Some("lab/x")] {
+            assert_eq!(in_place(other), None);
+        }
     }
 
     #[test]

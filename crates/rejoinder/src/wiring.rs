@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use store::{OpenOptions, SqlStore};
 
 use crate::commands::restore;
-use crate::config::{Config, boot_id};
+use crate::config::{Config, LocalModelConfig, boot_id};
 use crate::local_file;
 use crate::parameters::{SystemClock, SystemIds};
 
@@ -58,26 +58,23 @@ pub async fn half_restored_or_not(config: &Config, serving: bool) -> Result<Base
 /// All models that can be used, and the engines that must be stopped before the process ends.
 pub struct Models {
     pub catalog: Arc<Catalog>,
+    /// What the built-in engine runs, or would run.
+    pub local: LocalModelConfig,
     engines: engines::Engines,
 }
 
 impl Models {
     pub fn new(config: &Config) -> Result<Self> {
-        let file = match &config.model {
-            Some(model) => local_file::named(model, &config.data_dir)?,
-            None => None,
-        };
-        let mut local = config.local_model.clone();
+        let (model, configured) = (config.model.as_deref(), &config.local_model);
+        let named = local_file::in_place(model, configured, &config.data_dir)?;
         let mut default = config.model.clone();
-        if let Some(path) = &file {
-            (local.enabled, local.path) = (true, path.clone());
-        }
+        let local = named.as_ref().unwrap_or(configured).clone();
         let engines = engines::Engines::new(&local);
-        if let Some(path) = file {
+        if named.is_some() {
             let Some(model) = engines.models().first().cloned() else {
                 bail!(
                     "{} can't be run: this build is without the built-in engine (feature `local`)",
-                    path.display()
+                    local.path.display()
                 );
             };
             default = Some(model.info().id.clone());
@@ -85,6 +82,7 @@ impl Models {
         let catalog = Catalog::new(config.providers.clone(), default, engines.models())?;
         Ok(Self {
             catalog: Arc::new(catalog),
+            local,
             engines,
         })
     }

@@ -21,7 +21,7 @@ const CAPITAL: &str = "What is the capital of France?";
 fn model() -> Option<LocalModel> {
     let path = std::env::var_os("REJOINDER_TEST_MODEL");
     if path.is_none() {
-        eprintln!("skipped: REJOINDER_TEST_MODEL names no model file");
+        eprintln!("SKIPPED: REJOINDER_TEST_MODEL names no model file");
     }
     path.map(|path| LocalModel::new(LocalConfig::smollm2(PathBuf::from(path))))
 }

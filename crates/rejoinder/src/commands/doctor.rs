@@ -138,8 +138,8 @@ async fn database(config: &Config) -> Result<String> {
 }
 
 async fn models(config: &Config, report: &mut Report) {
-    let catalog = match wiring::Models::new(config) {
-        Ok(models) => models.catalog,
+    let wiring::Models { catalog, local, .. } = match wiring::Models::new(config) {
+        Ok(models) => models,
         Err(error) => return report.say("models", Err(error)),
     };
     let ModelList { models, unlisted } = catalog.list().await;
@@ -153,16 +153,32 @@ async fn models(config: &Config, report: &mut Report) {
         },
     };
     report.say("models", default);
-    if config.local_model.enabled && cfg!(feature = "local") {
+    if local.enabled && cfg!(feature = "local") {
         let default = catalog.default_id().unwrap_or_default();
         let alone = default.is_empty() && config.providers.is_empty();
         let needed = alone || default.starts_with("local/");
-        report.say("built-in model", built_in(&config.local_model, needed));
+        report.say("built-in model", built_in(&local, processor(), needed));
     }
 }
 
-/// Missing is wrong only where it is the one that answers.
-fn built_in(local: &LocalModelConfig, needed: bool) -> Result<String> {
+/// Whether the engine can run on this one.
+#[cfg(feature = "local")]
+fn processor() -> Result<()> {
+    Ok(local_model::check_processor()?)
+}
+
+#[cfg(not(feature = "local"))]
+fn processor() -> Result<()> {
+    Ok(())
+}
+
+/// A model that is missing, or has no processor to run on, is wrong only where it is the one that
+/// answers.
+fn built_in(local: &LocalModelConfig, processor: Result<()>, needed: bool) -> Result<String> {
+    if let Err(unable) = processor {
+        ensure!(!needed, "{unable}");
+        return Ok(format!("{unable} The default is another one"));
+    }
     let path = local.path.display();
     if !local.path.is_file() {
         let missing = format!("{path} is missing: `rejoinder model pull` fetches it");
@@ -190,14 +206,19 @@ mod tests {
             threads: None,
             idle: Duration::ZERO,
         };
-        let missing = built_in(&local, true).unwrap_err();
+        let missing = built_in(&local, Ok(()), true).unwrap_err();
         assert!(missing.to_string().contains("model pull"), "{missing}");
-        assert!(built_in(&local, false).unwrap().contains("missing"));
+        assert!(built_in(&local, Ok(()), false).unwrap().contains("missing"));
         // What looks like a model and isn't the one of this name.
         for damaged in [vec![0; 64], [&b"GGUF"[..], &[0; 64]].concat()] {
             std::fs::write(&local.path, damaged).unwrap();
-            let said = format!("{:#}", built_in(&local, false).unwrap_err());
+            let said = format!("{:#}", built_in(&local, Ok(()), false).unwrap_err());
             assert!(said.contains("damaged"), "{said}");
         }
+        let old = || Err(anyhow::anyhow!("It lacks AVX2."));
+        let unable = built_in(&local, old(), true).unwrap_err().to_string();
+        assert_eq!(unable, "It lacks AVX2.");
+        let said = built_in(&local, old(), false).unwrap();
+        assert_eq!(said, "It lacks AVX2. The default is another one");
     }
 }

@@ -5,6 +5,7 @@
 mod backup;
 mod commands;
 mod examples;
+mod processor;
 mod refusals;
 mod running;
 mod support;

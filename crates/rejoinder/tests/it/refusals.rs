@@ -223,6 +223,30 @@ fn a_data_directory_that_is_none_is_named() {
     refused(&operator, &["serve"], &["data directory", "--data-dir"]);
 }
 
+/// For the superuser too, who may write wherever anybody may: nothing can be made in these.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_data_directory_that_can_not_be_written_is_named() {
+    let operator = Operator::new();
+    for (dir, why) in [
+        ("/proc/rejoinder", "can't be used"),
+        // There, a folder, nobody else's, and yet no file can be made in it.
+        ("/proc/self/fd", "can't be written"),
+    ] {
+        for command in [
+            &["serve", "--listen", "127.0.0.1:0", "--data-dir", dir][..],
+            &["migrate", "--data-dir", dir],
+        ] {
+            refused(&operator, command, &[dir, why, "--data-dir"]);
+        }
+    }
+    refused(
+        &operator,
+        &["doctor", "--data-dir", "/proc/self/fd"],
+        &["FAIL  data directory", "/proc/self/fd", "can't be written"],
+    );
+}
+
 #[test]
 fn a_key_that_others_can_read_stops_the_start() {
     use std::os::unix::fs::PermissionsExt;
