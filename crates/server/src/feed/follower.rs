@@ -275,10 +275,19 @@ impl Follower {
             .await;
         match live {
             Ok(Some(_)) => {}
-            Ok(None) => self.ending = Some(Ending::SessionEnded),
+            Ok(None) => self.ending = Some(self.gone().await),
             Err(error) => tracing::warn!(%error, "a session could not be checked"),
         }
         self.check_at = Instant::now() + SESSION_CHECK;
+    }
+
+    /// The login is gone; with its whole account, whose deletion has perhaps not been told of yet, or by
+    /// another node.
+    async fn gone(&mut self) -> Ending {
+        match self.state.store.user(self.user_id).await {
+            Err(StoreError::NotFound) => Ending::AccountDeleted,
+            Ok(_) | Err(_) => Ending::SessionEnded,
+        }
     }
 
     async fn read(&mut self) -> StoreResult<Option<Happening>> {

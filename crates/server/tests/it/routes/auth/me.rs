@@ -1,3 +1,5 @@
+use domain::store::UserStore;
+use domain::{Signal, UserId};
 use reqwest::Method;
 use serde_json::json;
 use testkit::client::PASSWORD;
@@ -58,4 +60,20 @@ async fn a_deleted_account_is_gone_and_its_sockets_are_told() {
         user.get("/chat/conversations").await.expect(200)["total"],
         0
     );
+}
+
+/// Another node deletes it, or the look at the login comes before the word of the deletion.
+#[tokio::test]
+async fn who_looks_by_himself_sees_that_the_account_is_gone() {
+    let app = TestApp::start().await;
+    app.user().await;
+    let user = app.user().await;
+    let me = user.get("/auth/me").await.expect(200);
+    let id = UserId(me["id"].as_i64().unwrap());
+    let mut socket = user.socket(None, &[]).await;
+    socket.frame("connection").await;
+    app.store.delete_user(id).await.unwrap();
+    app.bus.signal(Signal::Recheck { user_id: None });
+    let closed = Incoming::Closed(Some((4409, "account_deleted".to_owned())));
+    assert_eq!(socket.next().await, closed);
 }
