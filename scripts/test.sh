@@ -107,7 +107,7 @@ export REJOINDER_BIN=$PWD/target/debug/rejoinder SCRIPTED_MODEL_BIN=$PWD/target/
 export REJOINDER_TEST_MODELS=${REJOINDER_TEST_MODELS:-${XDG_CACHE_HOME:-$HOME/.cache}/rejoinder/models}
 
 stage format 2 - cargo fmt --all --check || true
-stage scripts 2 - scripts/check-sh.sh || true
+stage scripts 5 - scripts/test-scripts.sh || true
 stage clippy 30 - cargo clippy --workspace --exclude rejoinder-local-model --all-targets -- -D warnings || true
 # Its list of advisories can't be fetched everywhere; the rules that need none are checked where the
 # tool is. The import table is checked in any case, by a test (testkit, tidy).
