@@ -24,13 +24,14 @@ export function Dialog({
       <BaseDialog.Portal>
         <BaseDialog.Backdrop forceRender className={BACKDROP} />
         <BaseDialog.Popup initialFocus={initialFocus} className={cx(POPUP, wide ? "max-w-2xl" : "max-w-md")}>
-          <div className="flex items-center justify-between gap-4 py-3 ps-6 pe-3">
+          <div className="flex items-center justify-between gap-4 pt-3 pb-1.5 ps-6 pe-3">
             <BaseDialog.Title className="font-semibold text-lg">{title}</BaseDialog.Title>
             <BaseDialog.Close render={<IconButton label="Close" />}>
               <CloseIcon />
             </BaseDialog.Close>
           </div>
-          <div className="min-h-0 overflow-y-auto px-6 pb-6">{children}</div>
+          {/* What has the focus shows a ring, and this part would cut it off. */}
+          <div className="min-h-0 overflow-y-auto px-6 pt-1.5 pb-6">{children}</div>
         </BaseDialog.Popup>
       </BaseDialog.Portal>
     </BaseDialog.Root>

@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { render, screen } from "@testing-library/react";
+import { render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
@@ -68,4 +68,22 @@ it("says why they can't be shown", async () => {
   show({ revision: 2 });
   await userEvent.click(screen.getByText("Earlier version"));
   expect((await screen.findByRole("alert")).textContent).toBe("Gone.");
+});
+
+it("says that it loads while the server takes its time", async () => {
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  server.use(
+    http.get(path, async () => {
+      await held;
+      return HttpResponse.json({ revisions: [] });
+    }),
+  );
+  show({ revision: 3 });
+  await userEvent.click(screen.getByText("Earlier versions"));
+  expect((await screen.findByRole("status")).textContent).toBe("Loading…");
+  answer();
+  await waitFor(() => expect(screen.queryByRole("status")).toBeNull());
 });

@@ -6,16 +6,18 @@ import { keys } from "@/api/queryClient";
 import type { Message } from "@/api/types";
 import { ChevronIcon } from "@/ui/icons";
 import { exactTime, shortTime } from "@/util/time";
+import { useDelayed } from "@/util/useDelayed";
 
 /** What an answer said before its text began again, after a restart that it could not go on from. */
 export function EarlierVersions({ message }: { message: Message }) {
   const { conversation_id, id, revision } = message;
   const [open, setOpen] = useState(false);
-  const { data, error } = useQuery({
+  const { data, error, isLoading } = useQuery({
     queryKey: keys.revisions(conversation_id, id, revision),
     queryFn: () => chatApi.revisions(conversation_id, id),
     enabled: open,
   });
+  const late = useDelayed(isLoading, 400);
   return (
     <details
       className="group/earlier text-muted text-sm"
@@ -29,6 +31,7 @@ export function EarlierVersions({ message }: { message: Message }) {
         />
         {revision > 2 ? "Earlier versions" : "Earlier version"}
       </summary>
+      {late && <p role="status">Loading…</p>}
       {error && <p role="alert">{errorText(error)}</p>}
       {data?.map((earlier) => (
         <section key={earlier.revision} aria-label={`Version ${earlier.revision}`} className="mb-2">
