@@ -1,7 +1,7 @@
 //! Events to frames. Rows that can change are rendered as they are now: one query per kind for a
 //! whole batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use agent::ports::Toolbox;
@@ -10,6 +10,7 @@ use domain::{
     StoreResult, Todo, TodoId, UserId,
 };
 
+use super::Follower;
 use crate::limits::{RENDER_BYTES, RENDER_ROWS};
 use crate::state::AppState;
 use crate::wire::approval::ApprovalResponse;
@@ -97,6 +98,23 @@ pub(crate) async fn render(
         .collect();
     frames.truncate(fitting(&frames));
     Ok(frames)
+}
+
+/// Appends their frames to `ready`. Answers whether all of them fitted; the others come again.
+pub(super) async fn render_to(
+    ready: &mut VecDeque<Frame>,
+    follower: &mut Follower,
+    state: &AppState,
+    user_id: UserId,
+    events: &[Arc<Event>],
+) -> StoreResult<bool> {
+    let frames = render(state, user_id, events).await?;
+    let took = frames.len();
+    ready.extend(frames.into_iter().flatten());
+    if took < events.len() {
+        follower.slow(events[took - 1].cursor(), took);
+    }
+    Ok(took == events.len())
 }
 
 async fn load(state: &AppState, user_id: UserId, events: &[Arc<Event>]) -> StoreResult<Rows> {

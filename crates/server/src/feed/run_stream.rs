@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::{ConversationId, Cursor, Event, EventBody, MessageId, Run, RunId, StoreResult};
 
-use super::{Ending, Follower, Happening, render};
+use super::render::render_to;
+use super::{Ending, Follower, Happening};
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::sse::Frames;
@@ -129,14 +130,10 @@ impl RunStream {
         if mine.is_empty() {
             return Ok(());
         }
-        let frames = render(&self.state, self.account.id(), &mine).await?;
-        let took = frames.len();
-        self.ready.extend(frames.into_iter().flatten());
-        if took < mine.len() {
-            self.follower.slow(mine[took - 1].cursor(), took);
-        } else {
-            self.done = last.is_some();
-        }
+        let user_id = self.account.id();
+        let (ready, follower) = (&mut self.ready, &mut self.follower);
+        let whole = render_to(ready, follower, &self.state, user_id, &mine).await?;
+        self.done = whole && last.is_some();
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::{ConversationId, Cursor, Event, StoreResult};
 
-use super::{Ending, Follower, Happening, render};
+use super::render::render_to;
+use super::{Ending, Follower, Happening};
 use crate::auth::Account;
 use crate::error::Problem;
 use crate::sse::Frames;
@@ -129,12 +130,9 @@ impl SyncStream {
         if wanted.is_empty() {
             return Ok(());
         }
-        let frames = render(&self.state, self.account.id(), &wanted).await?;
-        let took = frames.len();
-        self.ready.extend(frames.into_iter().flatten());
-        if took < wanted.len() {
-            self.follower.slow(wanted[took - 1].cursor(), took);
-        }
+        let user_id = self.account.id();
+        let (ready, follower) = (&mut self.ready, &mut self.follower);
+        render_to(ready, follower, &self.state, user_id, &wanted).await?;
         Ok(())
     }
 
