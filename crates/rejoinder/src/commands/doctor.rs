@@ -180,13 +180,18 @@ fn built_in(local: &LocalModelConfig, processor: Result<()>, needed: bool) -> Re
         return Ok(format!("{unable} The default is another one"));
     }
     let path = local.path.display();
+    let mend = if local.sha256().is_some() {
+        "`rejoinder model pull` fetches it"
+    } else {
+        "fetch it again from where you had it, or name another file"
+    };
     if !local.path.is_file() {
-        let missing = format!("{path} is missing: `rejoinder model pull` fetches it");
+        let missing = format!("{path} is missing: {mend}");
         ensure!(!needed, "{missing}");
         return Ok(format!("{missing}; the default is another one"));
     }
     let how = model_file::check(&local.path, local.sha256())
-        .with_context(|| format!("{path}; `rejoinder model pull` fetches it again"))?;
+        .with_context(|| format!("{path}; {mend}"))?;
     Ok(format!("{path}: {how}"))
 }
 
@@ -215,6 +220,15 @@ mod tests {
             let said = format!("{:#}", built_in(&local, Ok(()), false).unwrap_err());
             assert!(said.contains("damaged"), "{said}");
         }
+        let own = LocalModelConfig {
+            path: folder.path().join("own.gguf"),
+            ..local.clone()
+        };
+        let missing = built_in(&own, Ok(()), true).unwrap_err().to_string();
+        assert!(
+            missing.contains("own.gguf") && !missing.contains("pull"),
+            "{missing}"
+        );
         let old = || Err(anyhow::anyhow!("It lacks AVX2."));
         let unable = built_in(&local, old(), true).unwrap_err().to_string();
         assert_eq!(unable, "It lacks AVX2.");
