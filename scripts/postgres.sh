@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL of its own, in a folder of its own, on a free port of loopback.
-#   postgres.sh start FOLDER   prints its URL
-#   postgres.sh stop FOLDER    ends it and removes the folder
+#   postgres.sh start FOLDER [NAME=VALUE…]   prints its URL; the settings win over those below
+#   postgres.sh stop FOLDER                  ends it and removes the folder
 . "$(dirname "$0")/lib.sh"
 action=$1 folder=$2
+shift 2
+settings=''
+for setting in "$@"; do settings+=" -c $setting"; done
 
 # PostgreSQL refuses to run as root.
 as_postgres() {
@@ -39,7 +42,7 @@ start)
     # Kills of our own process are what is tested here, not the machine's power: no fsync.
     as_postgres pg_ctl --pgdata=data --log=server.log --wait --silent start -o "\
       -c port=$port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder \
-      -c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB" \
+      -c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB$settings" \
       </dev/null >pg_ctl.log 2>&1 && break
     [ "$attempt" != 3 ] || { cat pg_ctl.log server.log >&2; fail "PostgreSQL did not start"; }
   done

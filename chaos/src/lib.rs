@@ -7,10 +7,12 @@
     reason = "a test as a whole: what it can't go on from should panic where it is"
 )]
 
+pub mod cluster;
 pub mod columns;
 pub mod crash;
 pub mod database;
 pub mod disk;
+pub mod every_write;
 pub mod history;
 pub mod kept;
 pub mod kill;

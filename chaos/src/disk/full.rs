@@ -7,14 +7,17 @@ use std::process::Command;
 use testkit::strace::Attached;
 use testkit::{Fault, Strace, Which};
 
+use super::server::Server;
+
 /// How it is done: always by system calls that fail, and with a real file system of its own where one
-/// may be mounted.
+/// may be mounted. PostgreSQL's disk is its server's: there the server says no.
 pub enum Disk {
     Traced {
         strace: Strace,
         attached: Option<Box<Attached>>,
     },
     Mounted(Mounted),
+    Server(Server),
 }
 
 impl Disk {
@@ -42,6 +45,7 @@ impl Disk {
                 *attached = Some(Box::new(strace.attach(pid).await))
             }
             Self::Mounted(mounted) => mounted.fill(),
+            Self::Server(server) => server.fill().await,
         }
     }
 
@@ -56,6 +60,17 @@ impl Disk {
                 );
             }
             Self::Mounted(mounted) => mounted.free(),
+            Self::Server(server) => server.free().await,
+        }
+    }
+
+    /// Once it is full, not even a byte goes into a page that has room.
+    #[must_use]
+    pub fn refuses_all(&self) -> bool {
+        match self {
+            Self::Traced { .. } => true,
+            Self::Mounted(_) => false,
+            Self::Server(server) => server.refuses_all(),
         }
     }
 }
@@ -71,9 +86,15 @@ impl Mounted {
     /// `None` where this user may not mount.
     #[must_use]
     pub fn new(folder: &Path, left: u64) -> Option<Self> {
+        Self::with(folder, "size=4m,mode=0700", left)
+    }
+
+    /// With options of `mount`.
+    #[must_use]
+    pub fn with(folder: &Path, options: &str, left: u64) -> Option<Self> {
         std::fs::create_dir(folder).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(folder)
             .output()
             .is_ok_and(|output| output.status.success());
@@ -87,7 +108,7 @@ impl Mounted {
         self.folder.join("ballast")
     }
 
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         self.fill_but(self.left);
     }
 
@@ -108,7 +129,7 @@ impl Mounted {
         file.set_len(size.saturating_sub(left)).unwrap();
     }
 
-    fn free(&self) {
+    pub(super) fn free(&self) {
         std::fs::remove_file(self.ballast()).unwrap();
     }
 }

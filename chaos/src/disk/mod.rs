@@ -6,6 +6,7 @@
 //! known: the server says so and leaves. After both: what was acknowledged is there.
 
 pub mod full;
+pub mod server;
 pub mod site;
 pub mod trial;
 pub mod work;

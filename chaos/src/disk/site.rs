@@ -6,16 +6,19 @@ use std::sync::Arc;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::process::Binary;
-use testkit::{Client, ScriptedModel};
+use testkit::{Client, ScriptedModel, TestDatabase};
 
+use crate::database::Database;
 use crate::programs;
 
 pub const EMAIL: &str = "user@example.org";
 
 /// A data directory after a first day: an account, a conversation, a clean stop. Made once, copied
-/// for each trial, so that a trial costs neither migrations nor password hashes.
+/// for each trial, so that a trial costs neither migrations nor password hashes. A database on
+/// PostgreSQL is not copied: it serves one trial.
 pub struct Template {
     folder: TempDir,
+    database: TestDatabase,
     pub model: Arc<ScriptedModel>,
     /// Of the account; good for the time of the trials.
     token: String,
@@ -26,20 +29,31 @@ pub struct Template {
 pub struct Site {
     folder: TempDir,
     pub data_dir: PathBuf,
+    database: TestDatabase,
     model: Arc<ScriptedModel>,
     token: String,
     pub conversation: String,
 }
 
-fn binary(data_dir: &Path, model: &ScriptedModel) -> Binary {
-    Binary::new(programs::rejoinder(), data_dir)
+fn binary(data_dir: &Path, database: &TestDatabase, model: &ScriptedModel) -> Binary {
+    let binary = Binary::new(programs::rejoinder(), data_dir)
         .arg("--model", "openai/scripted")
         .env("OPENAI_API_KEY", "sk-test")
-        .env("OPENAI_BASE_URL", &model.base_url())
+        .env("OPENAI_BASE_URL", &model.base_url());
+    match database {
+        // Found in the data directory.
+        TestDatabase::Sqlite => binary,
+        TestDatabase::Postgres { url } => binary.arg("--database-url", url),
+    }
 }
 
 impl Template {
     pub async fn make() -> Self {
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    /// On a new database.
+    pub async fn on(database: TestDatabase) -> Self {
         let model = Arc::new(ScriptedModel::start().await);
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("data");
@@ -47,7 +61,7 @@ impl Template {
         // What is under test is neither the rate limit nor patience.
         let config = "send_rate_per_minute = 100000\ndrain_seconds = 1\n";
         std::fs::write(data_dir.join("rejoinder.toml"), config).unwrap();
-        let server = binary(&data_dir, &model).start().await;
+        let server = binary(&data_dir, &database, &model).start().await;
         let client = Client::new(&server.url);
         client.register(EMAIL).await;
         let first = json!({"content": "first [[script: tokens=5]]"});
@@ -57,6 +71,7 @@ impl Template {
         Self {
             token: client.token().unwrap(),
             folder,
+            database,
             model,
             conversation,
         }
@@ -71,7 +86,11 @@ impl Template {
 
     /// In a directory that is there already.
     pub fn site_at(&self, folder: TempDir, data_dir: PathBuf) -> Site {
-        for name in ["rejoinder.db", "secret.key", "rejoinder.toml"] {
+        let mut names = vec!["secret.key", "rejoinder.toml"];
+        if self.database.is_sqlite() {
+            names.push("rejoinder.db");
+        }
+        for name in names {
             let from = self.folder.path().join("data").join(name);
             // With its mode: a key that others can read stops the start.
             std::fs::copy(from, data_dir.join(name)).unwrap();
@@ -79,6 +98,7 @@ impl Template {
         Site {
             folder,
             data_dir,
+            database: self.database.clone(),
             model: Arc::clone(&self.model),
             token: self.token.clone(),
             conversation: self.conversation.clone(),
@@ -89,7 +109,13 @@ impl Template {
 impl Site {
     #[must_use]
     pub fn binary(&self) -> Binary {
-        binary(&self.data_dir, &self.model)
+        binary(&self.data_dir, &self.database, &self.model)
+    }
+
+    /// To be looked into beside the server.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        Database::of(&self.database, &self.data_dir)
     }
 
     #[must_use]

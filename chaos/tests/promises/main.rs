@@ -19,6 +19,7 @@ mod p1_p2_p4_kills;
 mod p1_queue;
 mod p1b_power;
 mod p1c_disk;
+mod p1c_postgres;
 mod p20_upgrade;
 mod p21_backup;
 mod p21_orders;

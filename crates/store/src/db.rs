@@ -181,8 +181,9 @@ where
         let work = postgres(pool, |tx| body(tx, args.clone()));
         let (outcome, retry) = work.await;
         match outcome {
+            // Says nothing of the next write: its table may have room where others have none. A store
+            // that can't be written is well again when the probe says so.
             Ok((answer, events)) => {
-                shared.health.writable();
                 if !events.is_empty() {
                     shared.bus.publish(&events);
                 }

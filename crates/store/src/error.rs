@@ -66,8 +66,8 @@ pub(crate) fn from_postgres(error: &sqlx::Error) -> (StoreError, bool) {
                 "23503" => (StoreError::NotFound, false),
                 // admin_shutdown, crash_shutdown, cannot_connect_now
                 "57P01" | "57P02" | "57P03" => (StoreError::NotWritable(error.to_string()), true),
-                // read_only_sql_transaction, lock_not_available
-                "25006" | "55P03" => (StoreError::NotWritable(error.to_string()), false),
+                // read_only_sql_transaction, lock_not_available, io_error (of the server's disk)
+                "25006" | "55P03" | "58030" => (StoreError::NotWritable(error.to_string()), false),
                 // connection exceptions; insufficient resources (disk, memory, connections)
                 code if code.starts_with("08") || code.starts_with("53") => {
                     (StoreError::NotWritable(error.to_string()), false)

@@ -32,6 +32,7 @@ mod pragmas;
 mod restored;
 mod runs;
 mod sessions;
+mod space;
 mod sql;
 mod todos;
 mod tx;
@@ -82,6 +83,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         runs::send::STATEMENTS,
         runs::step::STATEMENTS,
         sessions::STATEMENTS,
+        space::STATEMENTS,
         todos::STATEMENTS,
         users::STATEMENTS,
     ]

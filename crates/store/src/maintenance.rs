@@ -8,6 +8,7 @@ use domain::{StoreError, StoreResult, Timestamp};
 use crate::SqlStore;
 use crate::db::{Db, read, tx};
 use crate::open;
+use crate::space;
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Value, args};
@@ -91,14 +92,6 @@ async fn touch(tx: &mut Tx, now: Timestamp) -> StoreResult<()> {
     open::set(tx, "probed_at", now.0.to_string()).await
 }
 
-/// Room for this is room for a message and the beginning of its answer. A smaller probe would find
-/// the bytes that a refused message left in the log, and promise what the next one can't have.
-const PROBE_BYTES: usize = 128 * 1024;
-
-async fn claim_space(tx: &mut Tx) -> StoreResult<()> {
-    open::set(tx, "probed_at", "0".repeat(PROBE_BYTES)).await
-}
-
 /// What a rolled-back write ends with, so that nothing of it stays.
 const ROLLED_BACK: &str = "probe";
 
@@ -133,7 +126,7 @@ impl Maintenance for SqlStore {
         let outcome = match &health {
             Health::Broken(_) => return health,
             Health::Ready => tx!(self, try_out, now),
-            Health::NotWritable(_) => match tx!(self, claim_space) {
+            Health::NotWritable(_) => match tx!(self, space::claim) {
                 Ok(()) => tx!(self, touch, now),
                 refused => refused,
             },

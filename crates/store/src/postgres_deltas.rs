@@ -66,7 +66,6 @@ async fn work(pool: PgPool, shared: Shared, mut waiting: mpsc::Receiver<DeltaJob
         let jobs = std::sync::Arc::try_unwrap(jobs).unwrap_or_default();
         match outcome {
             Ok(((outcomes, events), _)) => {
-                shared.health.writable();
                 if !events.is_empty() {
                     shared.bus.publish(&events);
                 }

@@ -93,6 +93,13 @@ impl Strace {
             .fold(self, |strace, name| strace.file(&data_dir.join(name)))
     }
 
+    /// These too, which run already, and their children from now on: in one order with the rest.
+    #[must_use]
+    pub fn beside(self, pids: &[u32]) -> Self {
+        pids.iter()
+            .fold(self, |strace, pid| strace.with(["-p", &pid.to_string()]))
+    }
+
     /// How many bytes of a buffer are written down; 32 otherwise.
     #[must_use]
     pub fn bytes(self, count: usize) -> Self {
