@@ -24,6 +24,34 @@ export class Api {
     return { status: answer.status, body: (await answer.json()) as T };
   }
 
+  /** Says something, in a new conversation where none is named, and waits for the answer. */
+  ask(content: string, conversation: string | null = null): Promise<string> {
+    return this.post(content, conversation, {});
+  }
+
+  /** The same without waiting: the answer is still to come. */
+  say(content: string, conversation: string | null = null): Promise<string> {
+    return this.post(content, conversation, { prefer: "respond-async" });
+  }
+
+  private async post(
+    content: string,
+    conversation_id: string | null,
+    headers: Record<string, string>,
+  ): Promise<string> {
+    const answer = await fetch(`${this.base}/chat/messages`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        "content-type": "application/json",
+        ...headers,
+      },
+      body: JSON.stringify({ content, conversation_id }),
+    });
+    if (!answer.ok) throw new Error(`message: ${answer.status} ${await answer.text()}`);
+    return ((await answer.json()) as { conversation_id: string }).conversation_id;
+  }
+
   async conversations(): Promise<{ conversation_id: string; title: string | null }[]> {
     const { body } = await this.get<{ conversations: { conversation_id: string; title: string }[] }>(
       "/chat/conversations",

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type Ref, useImperativeHandle, useLayoutEffect, useRef } from "react";
+import { type KeyboardEvent, type Ref, useId, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import { cx } from "@/ui/cx";
 import { QueueIcon, SendIcon, StopIcon } from "@/ui/icons";
 import { codePoints } from "@/util/text";
@@ -42,6 +42,7 @@ export function MessageInput({
   blocked: boolean;
   handle?: Ref<MessageInputHandle>;
 }) {
+  const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(handle, () => ({ focus: () => field.current?.focus() }), []);
 
@@ -56,6 +57,7 @@ export function MessageInput({
   const length = value.length < COUNT_FROM ? value.length : codePoints(value.trim());
   const tooLong = length > MAX_LENGTH;
   const written = value.trim() !== "";
+  const queues = busy && written;
   const canSend = written && !tooLong && !blocked;
 
   function send(interrupt = false) {
@@ -83,34 +85,54 @@ export function MessageInput({
         event.preventDefault();
         send();
       }}
-      className="relative rounded-[20px] border border-control/60 bg-raised p-1.5 ps-0 shadow-[0_1px_3px_oklch(0_0_0/6%)] transition-colors focus-within:border-accent"
+      className="rounded-[20px] border border-control/60 bg-raised py-1.5 shadow-[0_1px_3px_oklch(0_0_0/6%)] transition-colors focus-within:border-accent"
     >
-      <div className="flex items-end gap-2">
-        <textarea
-          ref={field}
-          dir="auto"
-          rows={1}
-          aria-label="Message"
-          aria-describedby={
-            cx(length >= COUNT_FROM && "message-length", busy && written && "message-busy") || undefined
-          }
-          aria-invalid={tooLong || undefined}
-          placeholder="Ask anything"
-          value={value}
-          onChange={(event) => onChange(event.target.value)}
-          onKeyDown={onKeyDown}
-          className="block max-h-[264px] min-w-0 flex-1 resize-none overflow-y-auto bg-transparent py-1.5 ps-4 leading-6 outline-none touch:py-2"
-        />
-        {length >= COUNT_FROM && (
-          <span
-            id="message-length"
-            className={cx(
-              "absolute end-3 -top-7 rounded-md bg-bg px-1.5 text-sm",
-              tooLong ? "text-danger" : "text-muted",
-            )}
+      <textarea
+        ref={field}
+        id={id}
+        dir="auto"
+        rows={1}
+        aria-label="Message"
+        aria-describedby={cx(length >= COUNT_FROM && "message-length", queues && "message-busy") || undefined}
+        aria-invalid={tooLong || undefined}
+        placeholder="Ask anything"
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        onKeyDown={onKeyDown}
+        className="block max-h-[264px] w-full resize-none overflow-y-auto bg-transparent px-4 pt-2 pb-1 leading-6 outline-none"
+      />
+      {/* Always here and always as high: what begins or ends must move neither the text nor the list. */}
+      <div className="flex h-9 items-center justify-end gap-2 px-1.5 touch:h-10">
+        {/* A click beside the text is one into it. */}
+        <label
+          htmlFor={id}
+          className="flex h-full min-w-0 flex-1 cursor-text items-center gap-3 whitespace-nowrap ps-2.5 text-muted text-sm"
+        >
+          {queues && (
+            <span
+              id="message-busy"
+              className={cx("min-w-0 animate-appear truncate", length >= COUNT_FROM && "max-sm:hidden")}
+            >
+              <span className="max-sm:hidden">Goes out after this answer</span>
+              <span className="sm:hidden">Waits its turn</span>
+            </span>
+          )}
+          {length >= COUNT_FROM && (
+            <span id="message-length" className={cx("shrink-0", tooLong && "text-danger")}>
+              {length.toLocaleString("en")} / {MAX_LENGTH.toLocaleString("en")}
+            </span>
+          )}
+        </label>
+        {queues && (
+          <button
+            type="button"
+            title="Ctrl+Enter, on a Mac ⌘Enter"
+            disabled={!canSend}
+            onClick={() => send(true)}
+            className="h-8 shrink-0 animate-appear rounded-control px-2 font-medium text-sm hover:bg-hover disabled:opacity-50 touch:h-10"
           >
-            {length.toLocaleString("en")} / {MAX_LENGTH.toLocaleString("en")}
-          </span>
+            Interrupt and send
+          </button>
         )}
         {busy && (
           <button
@@ -135,20 +157,6 @@ export function MessageInput({
           </button>
         )}
       </div>
-      {busy && written && (
-        <div className="flex animate-appear flex-wrap items-center justify-between gap-x-3 ps-4 pt-1 text-muted text-sm">
-          <span id="message-busy">Goes out after this answer</span>
-          <button
-            type="button"
-            title="Ctrl+Enter, on a Mac ⌘Enter"
-            disabled={!canSend}
-            onClick={() => send(true)}
-            className="h-8 rounded-control px-2 font-medium text-text hover:bg-hover disabled:opacity-50 touch:h-10"
-          >
-            Interrupt and send
-          </button>
-        </div>
-      )}
     </form>
   );
 }
