@@ -13,7 +13,7 @@ function show(fields: Partial<Message>, latest = true): void {
     <MessageItem
       message={message({ id: 2, content: "So far.", ...fields })}
       endsTurn
-      onRetry={onRetry}
+      onRetry={latest ? onRetry : null}
       onGoOn={latest ? onGoOn : null}
       onExplainModel={() => {}}
     />,
@@ -52,7 +52,7 @@ it("one that failed at its limit says which, what was kept, and offers Retry", a
   const error = { code: "limit_reached", detail, retryable: true };
   show({ status: "failed", additional_data: { limit: "steps", error } });
   screen.getByText(/so many steps/);
-  screen.getByText("What was written is kept.");
+  screen.getByText("What was written stays until you retry.");
   await userEvent.click(screen.getByRole("button", { name: "Retry" }));
   expect(onRetry).toHaveBeenCalledTimes(1);
   expect(screen.queryByRole("button", { name: "Go on" })).toBeNull();
@@ -67,5 +67,28 @@ it("what a provider said of its failure, and what the page says, don't run into 
   const error = { code: "model_failed", detail: "It said: no more", retryable: true };
   show({ status: "failed", additional_data: { error } });
   screen.getByText("It said: no more");
-  screen.getByText("What was written is kept.");
+  screen.getByText("What was written stays until you retry.");
 });
+
+it.each(["failed", "cancelled", "interrupted"] as const)(
+  "an earlier answer that was %s is not put out of reach by Retry: what follows it would go with it",
+  (status) => {
+    show({ status }, false);
+    expect(screen.queryByRole("button", { name: "Retry" })).toBeNull();
+    screen.getByText(/What was written is kept\./);
+  },
+);
+
+it.each([
+  [[2], null],
+  [[1, 2], "Retried"],
+  [[1, 2, 3], "Retried twice"],
+  [[1, 3, 4, 2], "Retried 3 times"],
+] as const)(
+  "of the answers %j it tells how many, without a count that looks like a control",
+  (siblings, words) => {
+    show({ siblings: [...siblings] });
+    expect(screen.queryByText(/Retried/)?.textContent ?? null).toBe(words);
+    expect(screen.queryByText(/\d \/ \d/)).toBeNull();
+  },
+);

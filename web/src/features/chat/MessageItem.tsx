@@ -11,7 +11,11 @@ import { limitWords } from "./limitWords";
 import { Markdown } from "./Markdown";
 
 interface Actions {
-  onRetry: (message: Message) => void;
+  /**
+   * Puts another answer in the place of this one. Only of the latest answer: what comes after another
+   * would go with it, and what has been replaced is kept but can't be opened here.
+   */
+  onRetry: ((message: Message) => void) | null;
   /** Asks for the rest of what a limit ended; only of the latest answer. */
   onGoOn: (() => void) | null;
   onExplainModel: () => void;
@@ -103,13 +107,7 @@ function Answer({
       {reasoning && <Reasoning text={reasoning} />}
       {text && <Markdown text={text} growing={growing} />}
       {message.revision > 1 && <EarlierVersions message={message} />}
-      <Outcome
-        message={message}
-        hasText={text !== ""}
-        onRetry={onRetry}
-        onGoOn={onGoOn}
-        canRetry={endsTurn}
-      />
+      <Outcome message={message} hasText={text !== ""} onRetry={endsTurn ? onRetry : null} onGoOn={onGoOn} />
       {!growing && (endsTurn || data?.resumed) && (
         <div className="mt-1.5 flex min-h-8 flex-wrap items-center gap-x-3 text-muted text-sm">
           {data?.resumed && <span>Continued after a restart</span>}
@@ -125,12 +123,12 @@ function Answer({
           {endsTurn && (
             <span className="message-actions first:-ms-2">
               {text && <CopyButton label="Copy answer" text={() => text} />}
-              {message.status !== "failed" && (
+              {onRetry && message.status !== "failed" && (
                 <IconButton label="Retry" onClick={() => onRetry(message)}>
                   <RetryIcon width={16} height={16} />
                 </IconButton>
               )}
-              <Siblings message={message} />
+              <Retried message={message} />
               <When iso={message.timestamp} />
             </span>
           )}
@@ -140,15 +138,11 @@ function Answer({
   );
 }
 
-function Siblings({ message }: { message: Message }) {
-  const { siblings, id } = message;
-  const position = siblings.indexOf(id) + 1;
-  if (siblings.length < 2 || position === 0) return null;
-  return (
-    <span className="px-1">
-      {position} / {siblings.length}
-    </span>
-  );
+/** That there were other answers: no count like “2 / 3”, which would promise a way to them. */
+function Retried({ message: { siblings } }: { message: Message }) {
+  const times = siblings.length - 1;
+  if (times < 1) return null;
+  return <span className="px-1">{["Retried", "Retried twice"][times - 1] ?? `Retried ${times} times`}</span>;
 }
 
 function When({ iso }: { iso: string }) {
@@ -166,16 +160,15 @@ const WAYS_OUT = "Ask again, ask for less at a time, or choose another model.";
 function Outcome({
   message,
   hasText,
-  canRetry,
   onRetry,
   onGoOn,
 }: {
   message: Message;
   hasText: boolean;
-  canRetry: boolean;
 } & Pick<Actions, "onRetry" | "onGoOn">) {
   const { status, additional_data: data } = message;
   const limit = limitWords(message);
+  const kept = onRetry ? "What was written stays until you retry." : "What was written is kept.";
   if (status === "complete" && limit) {
     return (
       <div className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 text-muted text-sm">
@@ -191,7 +184,7 @@ function Outcome({
     return (
       <p className="mt-2 text-muted text-sm">
         {status === "cancelled" ? "Stopped" : "Interrupted"}
-        {hasText ? ". What was written is kept." : " before anything was written."}
+        {hasText ? `. ${kept}` : " before anything was written."}
       </p>
     );
   }
@@ -202,9 +195,9 @@ function Outcome({
       <div className="min-w-48 flex-1 [overflow-wrap:anywhere]">
         <p className="font-medium text-danger">The answer could not be finished</p>
         <p>{limit ? `${limit} ${WAYS_OUT}` : (data?.error?.detail ?? "The model stopped unexpectedly.")}</p>
-        {hasText && <p>What was written is kept.</p>}
+        {hasText && <p>{kept}</p>}
       </div>
-      {canRetry && <Button onClick={() => onRetry(message)}>Retry</Button>}
+      {onRetry && <Button onClick={() => onRetry(message)}>Retry</Button>}
     </div>
   );
 }

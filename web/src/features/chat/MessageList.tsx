@@ -112,6 +112,7 @@ export default function MessageList({
     previous?.kind === "message" &&
     previous.message.role === "assistant" &&
     previous.message.status === "streaming";
+  const lastSaid = rows.findLastIndex(({ kind }) => kind === "message");
   const usingTool = previous?.kind === "tool" && previous.result === null;
 
   return (
@@ -141,7 +142,7 @@ export default function MessageList({
                     <MessageItem
                       message={row.message}
                       endsTurn={row.endsTurn}
-                      onRetry={onRetry}
+                      onRetry={item.index === lastSaid ? onRetry : null}
                       onGoOn={isLatest(rows, item.index) ? onGoOn : null}
                       onExplainModel={onExplainModel}
                     />
