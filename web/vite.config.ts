@@ -8,7 +8,7 @@ const server = process.env.REJOINDER_SERVER ?? "http://127.0.0.1:8080";
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  server: { proxy: { "/api": { target: server, ws: true } } },
+  server: { proxy: { "/api": { target: server, ws: true }, "/ready": server } },
   worker: { format: "es" },
   build: {
     target: "es2023",

@@ -23,6 +23,7 @@ import { applyDelta, applyMessage, clearStreams } from "./streamStore";
 import type { Message, Todo } from "./types";
 import { sawVersion } from "./version";
 import { WebsocketService } from "./websocketService";
+import { sawRefusal } from "./writable";
 
 /** How often a conversation is read again while its socket is away. */
 const POLL_EVERY = 2_500;
@@ -128,6 +129,7 @@ export function receiveFrame(frame: ServerFrame): void {
       takeAck(frame.data);
       return;
     case "error":
+      sawRefusal(frame.data.code);
       if (frame.data.client_message_id) takeRefusal(frame.data.client_message_id, frame.data);
       return;
     case "reset":

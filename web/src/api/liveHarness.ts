@@ -26,6 +26,8 @@ export const server = setupServer(
     const user_message = message({ id: 1, role: "user", content: "hi", conversation_id: "c-new" });
     return HttpResponse.json({ user_message, conversation_id: "c-new", run_id: "r1" }, { status: 202 });
   }),
+  // Asked for after a refusal because nothing can be stored.
+  http.get("http://localhost:3000/ready", () => HttpResponse.json({ status: "ready" })),
 );
 
 let stop: () => void;

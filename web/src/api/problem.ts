@@ -1,4 +1,5 @@
 import type { Problem } from "./types";
+import { sawRefusal } from "./writable";
 
 /** A refusal by the server (its problem document), or status 0 when it could not be reached. */
 export class ApiError extends Error {
@@ -48,7 +49,10 @@ export async function unwrap<T>(
   });
   if (response.ok) return data as T;
   const retryAfter = Number(response.headers.get("retry-after")) || 0;
-  if (isProblem(error)) throw new ApiError(error, retryAfter);
+  if (isProblem(error)) {
+    sawRefusal(error.code);
+    throw new ApiError(error, retryAfter);
+  }
   const { status } = response;
   const detail = `The server answered with status ${status}.`;
   throw new ApiError({ status, code: "unexpected", detail }, retryAfter);

@@ -1,5 +1,7 @@
 import { create } from "zustand";
-import type { TokenResponse, User } from "./types";
+import { dismissTaken, noteTaken } from "./otherTab";
+import type { Problem, TokenResponse, User } from "./types";
+import { sawRefusal } from "./writable";
 
 /**
  * Who is signed in. The access token lives in memory only; the refresh token is an HttpOnly
@@ -16,6 +18,8 @@ export const useSession = create<Session>(() => ({ status: "loading", user: null
 
 let token: string | null = null;
 let expiresAt = 0;
+/** Whose page this was last. */
+let lastUser: number | null = null;
 let refreshing: Promise<boolean> | null = null;
 
 type TabMessage = { type: "token"; tokens: Omit<TokenResponse, "refresh_token"> } | { type: "out" };
@@ -26,15 +30,19 @@ tabs?.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
     forget(false);
     return;
   }
-  const { status, user } = useSession.getState();
-  // Another account signed in from another tab: nothing on this page is valid any more.
-  if (status === "signed-in" && user?.id !== data.tokens.user.id) location.assign("/");
+  const { user } = data.tokens;
+  const { status, expired } = useSession.getState();
+  const another = lastUser !== null && lastUser !== user.id;
+  if (another) noteTaken(user, status === "signed-in" || expired);
+  // Nothing on this page is valid any more.
+  if (another && status === "signed-in") location.assign("/");
   else adopt(data.tokens);
 });
 
 function adopt(tokens: Omit<TokenResponse, "refresh_token">): void {
   token = tokens.access_token;
   expiresAt = Date.now() + tokens.expires_in * 1000;
+  lastUser = tokens.user.id;
   useSession.setState({ status: "signed-in", user: tokens.user, expired: false });
 }
 
@@ -54,7 +62,10 @@ function forget(expired: boolean): void {
   // Several requests may learn of it one after the other.
   const before = useSession.getState();
   const hadSession = before.status === "signed-in" || before.expired;
-  if (!expired && before.user) for (const leave of leaveListeners) leave(before.user.id);
+  if (!expired && before.user) {
+    dismissTaken();
+    for (const leave of leaveListeners) leave(before.user.id);
+  }
   useSession.setState({ status: "signed-out", user: null, expired: expired && hadSession });
 }
 
@@ -96,6 +107,8 @@ async function requestRefresh(): Promise<boolean> {
     signIn((await response.json()) as TokenResponse);
     return true;
   }
+  const problem = (await response.json().catch(() => null)) as Problem | null;
+  sawRefusal(problem?.code ?? "");
   if (response.status >= 500 || response.status === 429) throw new Error("refresh unavailable");
   signOut({ expired: true });
   return false;

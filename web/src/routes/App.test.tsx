@@ -6,6 +6,7 @@ import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "@/api/fakeSocket";
+import { noteTaken } from "@/api/otherTab";
 import { useOutbox } from "@/api/outbox";
 import { keys, queryClient } from "@/api/queryClient";
 import { restoreSession, signOut } from "@/api/session";
@@ -351,6 +352,25 @@ describe("a conversation", () => {
     });
     await send("Later");
     expect(useOutbox.getState().waiting).toMatchObject([{ content: "Later" }]);
+  });
+
+  it("says that nothing can be stored, until it can", async () => {
+    const { client_message_id } = await send("Keep this");
+    const refused = { status: 503, code: "not_writable", detail: "Nothing can be stored now." };
+    act(() => FakeSocket.last.receive({ type: "error", data: { ...refused, client_message_id } }));
+    const words = "The server can’t store anything now. Messages you send will wait.";
+    await waitFor(() => expect(screen.getByRole("status").textContent).toBe(words));
+    server.use(http.get("http://localhost:3000/ready", () => HttpResponse.json({ status: "ready" })));
+    await waitFor(() => expect(screen.getByRole("status").textContent).toBe(""), { timeout: 5_000 });
+  });
+
+  it("says whose it is when another account came from another tab, until that was read", async () => {
+    act(() => noteTaken({ ...ada, id: 2, full_name: "Grace", role: "user" }, true));
+    expect(screen.queryByText(/You were signed in as/)).toBeNull();
+    act(() => noteTaken({ ...ada, role: "admin" }, true));
+    await screen.findByText(/You were signed in as Ada in another tab\./);
+    await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(screen.queryByText(/You were signed in as/)).toBeNull();
   });
 
   it("tells that a call asks for approval, and that it goes on once that was given anywhere", async () => {

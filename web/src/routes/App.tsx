@@ -4,6 +4,7 @@ import { useEffect, useRef } from "react";
 import { authApi } from "@/api/authApi";
 import { keys, queryClient } from "@/api/queryClient";
 import { restoreSession, useSession } from "@/api/session";
+import { useWritable } from "@/api/writable";
 import { FirstStartPage } from "@/features/auth/FirstStartPage";
 import { LoginPage } from "@/features/auth/LoginPage";
 import { Logo } from "@/ui/Logo";
@@ -49,11 +50,16 @@ export function App() {
 
 function Waiting({ unreachable }: { unreachable: boolean }) {
   const late = useDelayed(true, 400);
+  const writable = useWritable((state) => state.writable);
   if (!late && !unreachable) return null;
   return (
     <main className="flex h-full animate-appear flex-col items-center justify-center gap-4 px-6 text-center">
       <Logo size={40} />
-      {unreachable && <p role="status">The server can’t be reached. Trying again…</p>}
+      {unreachable && (
+        <p role="status">
+          {writable ? "The server can’t be reached." : "The server can’t store anything now."} Trying again…
+        </p>
+      )}
     </main>
   );
 }

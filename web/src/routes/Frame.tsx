@@ -120,7 +120,7 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
           onOpenConversation={openConversation}
           onNewConversation={newConversation}
         />
-        <Banner />
+        <Banner user={user} />
       </div>
       {wide && todos && <div className="w-80 shrink-0 border-line border-s bg-panel">{todoPanel}</div>}
       <Suspense>

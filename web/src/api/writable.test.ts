@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { receiveFrame } from "./live";
+import { unwrap } from "./problem";
+import { refreshSession } from "./session";
+import { sawRefusal, useWritable } from "./writable";
+
+const writable = () => useWritable.getState().writable;
+const refusal = (code: string, status = 503) =>
+  new Response(JSON.stringify({ type: "", title: "", status, code, detail: "Not now." }), { status });
+const answers = vi.fn<(url: string) => Promise<Response>>();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  answers.mockReset().mockImplementation(async () => refusal("not_writable"));
+  vi.stubGlobal("fetch", answers);
+});
+afterEach(async () => {
+  // The asking ends.
+  answers.mockResolvedValue(new Response("{}"));
+  await vi.advanceTimersByTimeAsync(10_000);
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+it("is doubted after a request, a frame or a renewal was refused for it, and for nothing else", async () => {
+  const request = (code: string) => {
+    const response = refusal(code);
+    const error = { type: "", title: "", status: 503, code, detail: "Not now." };
+    return unwrap(Promise.resolve({ error, response })).catch(() => undefined);
+  };
+  const frame = (code: string) =>
+    receiveFrame({ type: "error", data: { status: 503, code, detail: "Not now." } } as never);
+  const renewal = (code: string) => {
+    answers.mockResolvedValueOnce(refusal(code));
+    return refreshSession().catch(() => undefined);
+  };
+  for (const refuse of [request, frame, renewal]) {
+    useWritable.setState({ writable: true });
+    await refuse("draining");
+    expect(writable()).toBe(true);
+    await refuse("not_writable");
+    expect(writable()).toBe(false);
+  }
+});
+
+it("comes back by itself, once the server can store again", async () => {
+  sawRefusal("not_writable");
+  sawRefusal("not_writable");
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(answers.mock.calls).toEqual([["/ready"], ["/ready"], ["/ready"]]);
+  expect(writable()).toBe(false);
+  answers.mockResolvedValue(new Response("{}"));
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(writable()).toBe(true);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(answers).toHaveBeenCalledTimes(4);
+});
+
+it.each([
+  ["is away", () => Promise.reject(new TypeError("away"))],
+  ["leaves", () => Promise.resolve(refusal("draining"))],
+  ["stands behind a proxy that keeps the address", () => Promise.resolve(new Response("", { status: 404 }))],
+])("is not doubted of a server that %s", async (_, answer) => {
+  sawRefusal("not_writable");
+  answers.mockImplementation(answer);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(writable()).toBe(true);
+});
