@@ -49,7 +49,11 @@ function Entries({ entries, id }: { entries: MenuEntry[]; id: string }) {
         return <Choice key={entry.label} {...entry} />;
       case "label":
         return (
-          <div key={entry.text} className="px-2.5 pt-2 pb-1 text-muted text-sm [overflow-wrap:anywhere]">
+          <div
+            // A heading may say what the choice below it is called.
+            key={`label ${entry.text}`}
+            className="px-2.5 pt-2 pb-1 text-muted text-sm [overflow-wrap:anywhere]"
+          >
             {entry.text}
           </div>
         );
