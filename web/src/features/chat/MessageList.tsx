@@ -98,7 +98,10 @@ export default function MessageList({
 
   const items = list.getVirtualItems();
   const first = items[0]?.index ?? 0;
-  useOlder(conversationId, branch, rows.length > 0 && first < LOAD_AHEAD);
+  // Until it has heard of its first scroll, to the end, the list takes itself to be at its beginning.
+  const top = list.scrollElement?.scrollTop ?? Number.POSITIVE_INFINITY;
+  const settled = Math.abs(top - (list.scrollOffset ?? 0)) <= 1;
+  useOlder(conversationId, branch, rows.length > 0 && first < LOAD_AHEAD && settled);
 
   const backAtEnd = branch.messages.length > MANY && items.at(-1)?.index === rows.length - 1;
   useEffect(() => {
