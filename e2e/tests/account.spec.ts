@@ -1,4 +1,4 @@
-import { expect, message, register, signIn, test } from "../support/journey.ts";
+import { expect, message, register, send, signIn, test } from "../support/journey.ts";
 
 test("a wrong password is refused, the right one lets in", async ({ page, server }) => {
   await register(server);
@@ -15,10 +15,68 @@ test("a wrong password is refused, the right one lets in", async ({ page, server
 
 test("nothing loads from another host", async ({ page, server }) => {
   await register(server);
-  const hosts = new Set<string>();
-  page.on("request", (request) => hosts.add(new URL(request.url()).host));
+  const asked: string[] = [];
+  const refused: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  page.on("websocket", (socket) => asked.push(socket.url()));
+  // What the policy of the page forbids is not tried either.
+  page.on("console", (line) => {
+    if (line.text().includes("Content Security Policy")) refused.push(line.text());
+  });
   await page.goto("/");
   await signIn(page);
   await expect(message(page)).toBeVisible();
-  expect([...hosts]).toEqual([new URL(page.url()).host]);
+
+  // An answer with everything that is fetched for its sake, and with what must not be.
+  const text = [
+    "# Code\\n\\n```js\\nlet a = 1;\\n```\\n\\n```python\\nprint(1)\\n```\\n\\n| a |\\n|---|\\n| b |\\n",
+    "\\n![a cat](https://images.example/cat.png) [a link](https://links.example)",
+    ' <img src=\\"https://tags.example/dog.png\\">\\n',
+  ].join("");
+  await send(page, `Show [[script: text="${text}"]]`);
+  await expect(page.locator("pre .token").first()).toBeVisible();
+  await expect(page.getByRole("table")).toBeVisible();
+  await expect(page.getByRole("button", { name: /Load image: a cat/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Stop" })).toBeHidden();
+
+  const dialog = (name: string) => page.getByRole("dialog", { name, exact: true });
+  const close = async (name: string) => {
+    await page.keyboard.press("Escape");
+    await expect(dialog(name)).toBeHidden();
+  };
+  const account = () => page.getByRole("button", { name: /^Account:/ }).click();
+  await account();
+  await page.getByRole("menuitem", { name: "Account", exact: true }).click();
+  for (const tab of await dialog("Account").getByRole("tab").all()) {
+    await tab.click();
+    await expect(page.getByRole("tabpanel")).toBeVisible();
+  }
+  await close("Account");
+  await account();
+  await page.getByRole("menuitem", { name: "Manage users" }).click();
+  await dialog("Users").getByRole("button", { name: "Add a user" }).click();
+  await expect(dialog("Add a user")).toBeVisible();
+  await close("Add a user");
+  await page.keyboard.press("Control+k");
+  await expect(dialog("Go to").getByRole("option").first()).toBeVisible();
+  await close("Go to");
+  await page.getByRole("region", { name: "Messages" }).focus();
+  await page.keyboard.press("?");
+  await expect(dialog("Keyboard shortcuts")).toBeVisible();
+  await close("Keyboard shortcuts");
+  await page.getByRole("button", { name: /^Model:/ }).click();
+  await expect(page.getByRole("menuitemradio").first()).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Delete conversation", exact: true }).click();
+  await expect(page.getByRole("alertdialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Todos" }).click();
+  await expect(page.getByRole("textbox", { name: "New todo" })).toBeVisible();
+  await account();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+
+  expect(asked.some((url) => url.startsWith("ws:"))).toBe(true);
+  expect(asked.some((url) => url.includes("highlight.worker"))).toBe(true);
+  expect([...new Set(asked.map((url) => new URL(url).host))]).toEqual([new URL(page.url()).host]);
+  expect(refused).toEqual([]);
 });
