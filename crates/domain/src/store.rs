@@ -119,7 +119,9 @@ pub trait UserStore {
 
 #[async_trait]
 pub trait SessionStore {
-    async fn create_session(&self, session: Session) -> StoreResult<()>;
+    /// `password_hash` is what the password was compared with. `NotFound` where the account has
+    /// another by now, was disabled or is gone: whoever ends its sessions then ends them all.
+    async fn create_session(&self, session: Session, password_hash: String) -> StoreResult<()>;
     /// The session and its user when the session is live, belongs to `user_id`, and the user is
     /// enabled. Checked on every request: one indexed read.
     async fn live_session(

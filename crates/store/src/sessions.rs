@@ -20,6 +20,10 @@ macro_rules! columns {
 }
 
 statements! {
+    /// Waits for a change of it, which ends the sessions in the same transaction.
+    PASSWORD_FOR_LOGIN {
+        "SELECT password_hash FROM users WHERE id = $1 AND disabled = FALSE" lock
+    }
     INSERT_SESSION {
         "INSERT INTO sessions (session_id, user_id, generation, user_agent, created_at, \
          last_used_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)"
@@ -60,7 +64,11 @@ fn session(row: &Row) -> StoreResult<Session> {
     })
 }
 
-async fn create(tx: &mut Tx, new: Session) -> StoreResult<()> {
+async fn create(tx: &mut Tx, new: Session, password_hash: String) -> StoreResult<()> {
+    let row = tx.one(PASSWORD_FOR_LOGIN, args![new.user_id]).await?;
+    if row.get::<String>("password_hash")? != password_hash {
+        return Err(StoreError::NotFound);
+    }
     let args = args![
         new.session_id,
         new.user_id,
@@ -154,8 +162,8 @@ pub(crate) async fn end_all(
 
 #[async_trait]
 impl SessionStore for SqlStore {
-    async fn create_session(&self, session: Session) -> StoreResult<()> {
-        tx!(self, create, session)
+    async fn create_session(&self, session: Session, password_hash: String) -> StoreResult<()> {
+        tx!(self, create, session, password_hash)
     }
 
     async fn live_session(

@@ -4,7 +4,7 @@ use domain::store::{Admission, SessionStore, UserStore};
 use domain::user::UserPatch;
 use domain::{Session, SessionId, StoreError, UserId, UserRole};
 
-use crate::support::{TestDb, conflict, for_each_database, new_user};
+use crate::support::{PASSWORD_HASH, TestDb, conflict, for_each_database, new_user};
 
 for_each_database! {
     two_first_registrations_make_one_admin,
@@ -128,7 +128,10 @@ async fn disabling_ends_sessions(db: &TestDb) {
         last_used_at: db.now(),
         expires_at: db.now().plus_millis(1_000),
     };
-    db.store.create_session(session.clone()).await.unwrap();
+    db.store
+        .create_session(session.clone(), PASSWORD_HASH.to_owned())
+        .await
+        .unwrap();
     let live = db
         .store
         .live_session(user.id, session.session_id, db.now())

@@ -294,7 +294,10 @@ async fn a_deleted_account_leaves_nothing_and_others_untouched(db: &TestDb) {
         last_used_at: db.now(),
         expires_at: db.now().plus_millis(10),
     };
-    db.store.create_session(session).await.unwrap();
+    db.store
+        .create_session(session, canary("hash"))
+        .await
+        .unwrap();
     db.store.delete_user(user.id).await.unwrap();
     assert_gone(db, &[CANARY]).await;
     let mut after = rows(db).await;

@@ -7,7 +7,7 @@ use domain::limits::{DELTAS_KEPT_MS, EVENTS_KEPT_MS, FEED_PAGE_BYTES, IDEMPOTENC
 use domain::store::{FeedStore, Maintenance, RunStore, SendMessage, Swept};
 use domain::{Cursor, EventBody, MessageId, StoreError, UserId};
 
-use crate::support::{TestDb, for_each_database, key, text_delta};
+use crate::support::{PASSWORD_HASH, TestDb, for_each_database, key, text_delta};
 
 for_each_database! {
     numbers_are_dense_under_many_writers,
@@ -266,7 +266,10 @@ async fn keys_and_sessions_are_swept(db: &TestDb) {
         last_used_at: db.now(),
         expires_at: db.now().plus_millis(10),
     };
-    db.store.create_session(session).await.unwrap();
+    db.store
+        .create_session(session, PASSWORD_HASH.to_owned())
+        .await
+        .unwrap();
     db.store
         .send(SendMessage {
             key: key("k", "b"),

@@ -7,7 +7,7 @@ use domain::store::{
 };
 use domain::*;
 
-use crate::support::{TestDb, for_each_database, key};
+use crate::support::{PASSWORD_HASH, TestDb, for_each_database, key};
 
 for_each_database! { foreign_ids_are_random_ids }
 
@@ -193,7 +193,10 @@ async fn foreign_ids_are_random_ids(db: &TestDb) {
         last_used_at: db.now(),
         expires_at: db.now().plus_millis(1_000),
     };
-    db.store.create_session(session).await.unwrap();
+    db.store
+        .create_session(session, PASSWORD_HASH.to_owned())
+        .await
+        .unwrap();
     let add = TodoCommand::Add {
         title: "theirs".to_owned(),
         due_at: None,

@@ -5,7 +5,7 @@ use domain::store::{SessionStore, UserStore};
 use domain::user::UserPatch;
 use domain::{Rotation, Session, SessionId, StoreError, UserId};
 
-use crate::support::{TestDb, for_each_database};
+use crate::support::{PASSWORD_HASH, TestDb, for_each_database};
 
 for_each_database! {
     the_newest_token_makes_the_next,
@@ -16,21 +16,57 @@ for_each_database! {
     races_of_one_token_agree,
     ending_sessions,
     a_new_password_ends_the_other_sessions_or_changes_nothing,
+    a_login_beside_a_change_of_the_password_leaves_no_session,
 }
 
 async fn session(db: &TestDb, user_id: UserId) -> SessionId {
-    let session_id = SessionId(db.uuid());
-    let session = Session {
-        session_id,
+    let session = new(db, user_id);
+    let created = db
+        .store
+        .create_session(session.clone(), PASSWORD_HASH.to_owned());
+    created.await.unwrap();
+    session.session_id
+}
+
+fn new(db: &TestDb, user_id: UserId) -> Session {
+    Session {
+        session_id: SessionId(db.uuid()),
         user_id,
         generation: 1,
         user_agent: Some("browser".to_owned()),
         created_at: db.now(),
         last_used_at: db.now(),
         expires_at: db.now().plus_millis(SESSION_MS),
+    }
+}
+
+async fn a_login_beside_a_change_of_the_password_leaves_no_session(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let mut hash = PASSWORD_HASH.to_owned();
+    for n in 0..10 {
+        let next = format!("changed {n}");
+        let change = db
+            .store
+            .change_password(user.id, next.clone(), None, db.now());
+        let logins = (0..6).map(|_| db.store.create_session(new(db, user.id), hash.clone()));
+        let (changed, created) = tokio::join!(change, futures::future::join_all(logins));
+        changed.unwrap();
+        let fine = |created: &Result<(), _>| matches!(created, Ok(()) | Err(StoreError::NotFound));
+        assert!(created.iter().all(fine), "{created:?}");
+        let left = db.store.sessions(user.id, db.now()).await.unwrap();
+        assert_eq!(left, [], "a session of the old password");
+        hash = next;
+    }
+    let patch = UserPatch {
+        disabled: Some(true),
+        ..UserPatch::default()
     };
-    db.store.create_session(session).await.unwrap();
-    session_id
+    db.store
+        .update_user(user.id, patch, db.now())
+        .await
+        .unwrap();
+    let refused = db.store.create_session(new(db, user.id), hash).await;
+    assert_eq!(refused, Err(StoreError::NotFound));
 }
 
 async fn issued(db: &TestDb, id: SessionId, presented: i64) -> (i64, Session) {

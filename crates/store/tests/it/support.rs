@@ -40,6 +40,8 @@ macro_rules! for_each_database {
 }
 pub(crate) use for_each_database;
 
+/// Of every new user.
+pub const PASSWORD_HASH: &str = "$argon2id$";
 pub const NODE: NodeId = NodeId(Uuid::from_u128(0xA));
 pub const OTHER_NODE: NodeId = NodeId(Uuid::from_u128(0xB));
 
@@ -417,7 +419,7 @@ pub fn new_user(email: &str, now: Timestamp) -> NewUser {
     NewUser {
         email: email.to_owned(),
         full_name: "Somebody".to_owned(),
-        password_hash: "$argon2id$".to_owned(),
+        password_hash: PASSWORD_HASH.to_owned(),
         role: UserRole::User,
         now,
     }

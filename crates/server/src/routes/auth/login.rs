@@ -5,7 +5,7 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::user::normalize_email;
-use domain::{Session, SessionId, UserId, limits};
+use domain::{Session, SessionId, StoreError, UserId, limits};
 
 use super::{audit, verify};
 use crate::auth::{OwnPage, issue, password};
@@ -50,9 +50,8 @@ pub(super) async fn create(
         .as_ref()
         .map_or(password::DUMMY, |(_, phc)| phc.as_str());
     let right = verify(&body.password, phc).await?;
-    let user = match found {
-        Some((user, _)) if right => user,
-        _ => return Err(wrong()),
+    let Some((user, phc)) = found.filter(|_| right) else {
+        return Err(wrong());
     };
     if user.disabled {
         return Err(Problem::new(
@@ -63,7 +62,11 @@ pub(super) async fn create(
     }
     let session = new_session(&state, user.id, &headers);
     let session_id = session.session_id;
-    state.store.create_session(session).await?;
+    // Meanwhile the password may have been changed, and the sessions of the old one ended.
+    match state.store.create_session(session, phc).await {
+        Err(StoreError::NotFound) => return Err(wrong()),
+        created => created?,
+    }
     audit(&state, Some(user.id), "login", Some(user.id.0)).await;
     issue::tokens(&state, user, session_id, FIRST_GENERATION)
 }
