@@ -9,6 +9,7 @@ pub mod full;
 pub mod server;
 pub mod site;
 pub mod trial;
+pub mod wal;
 pub mod work;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,7 @@ mod p18_paging;
 mod p1_acknowledged;
 mod p1_p2_p4_kills;
 mod p1_queue;
+mod p1b_postgres;
 mod p1b_power;
 mod p1c_disk;
 mod p1c_postgres;

@@ -2,6 +2,7 @@
 
 use chaos::database::Kind;
 use chaos::disk::site::Template;
+use chaos::disk::wal::{RECEIVED, SENT};
 use chaos::programs;
 use serde_json::json;
 use testkit::process::Binary;
@@ -9,11 +10,9 @@ use testkit::strace::{Call, Trace};
 use testkit::{Client, Dice, Strace};
 use tokio::task::JoinSet;
 
-const CALLS: &str = "read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,pwritev,\
+pub(crate) const CALLS: &str = "read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,pwritev,\
                      fsync,fdatasync";
-const SENT: &[&str] = &["write", "writev", "sendto", "sendmsg"];
-const RECEIVED: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
-const SENDERS: usize = 8;
+pub(crate) const SENDERS: usize = 8;
 const EACH: usize = 25;
 
 /// 200 messages by three ways, eight at a time, so that commits are shared. Of each: its request was
@@ -30,7 +29,7 @@ async fn sqlite() {
     let server = binary.under(Some(strace.clone())).start().await;
     let mut senders = JoinSet::new();
     for number in 0..SENDERS {
-        senders.spawn(send(site.client(&server.url), number));
+        senders.spawn(send(site.client(&server.url), number, EACH));
     }
     let mut keys = Vec::new();
     while let Some(sent) = senders.join_next().await {
@@ -60,11 +59,11 @@ async fn sqlite() {
 }
 
 /// Keys, and whether a socket was the way: what a client sends there is masked.
-async fn send(client: Client, number: usize) -> Vec<(String, bool)> {
+pub(crate) async fn send(client: Client, number: usize, each: usize) -> Vec<(String, bool)> {
     let mut dice = Dice::new(number as u64);
     let mut socket = client.socket(None, &[]).await;
     let mut keys = Vec::new();
-    for n in 0..EACH {
+    for n in 0..each {
         let key = dice.uuid().to_string();
         let body = json!({"content": "hello [[script: tokens=1]]", "client_message_id": key});
         let by_socket = n % 3 == 0;
