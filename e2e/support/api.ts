@@ -26,30 +26,40 @@ export class Api {
 
   /** Says something, in a new conversation where none is named, and waits for the answer. */
   ask(content: string, conversation: string | null = null): Promise<string> {
-    return this.post(content, conversation, {});
+    return this.message(content, conversation, {});
   }
 
   /** The same without waiting: the answer is still to come. */
   say(content: string, conversation: string | null = null): Promise<string> {
-    return this.post(content, conversation, { prefer: "respond-async" });
+    return this.message(content, conversation, { prefer: "respond-async" });
   }
 
-  private async post(
+  /** Makes an account, as only an admin may. */
+  async addUser(user: { full_name: string; email: string; password: string }): Promise<void> {
+    await this.post("/admin/users", { ...user, role: "user" }, {});
+  }
+
+  private async message(
     content: string,
     conversation_id: string | null,
     headers: Record<string, string>,
   ): Promise<string> {
-    const answer = await fetch(`${this.base}/chat/messages`, {
+    const answer = await this.post("/chat/messages", { content, conversation_id }, headers);
+    return ((await answer.json()) as { conversation_id: string }).conversation_id;
+  }
+
+  private async post(path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+    const answer = await fetch(this.base + path, {
       method: "POST",
       headers: {
         authorization: `Bearer ${this.token}`,
         "content-type": "application/json",
         ...headers,
       },
-      body: JSON.stringify({ content, conversation_id }),
+      body: JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`message: ${answer.status} ${await answer.text()}`);
-    return ((await answer.json()) as { conversation_id: string }).conversation_id;
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer;
   }
 
   async conversations(): Promise<{ conversation_id: string; title: string | null }[]> {

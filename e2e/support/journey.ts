@@ -81,9 +81,13 @@ export async function register(server: Server): Promise<void> {
   expect(answer.status, await answer.text()).toBe(201);
 }
 
-export async function signIn(page: Page, password = ADMIN.password): Promise<void> {
+export async function signIn(
+  page: Page,
+  password = ADMIN.password,
+  email = ADMIN.email,
+): Promise<void> {
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
-  await page.getByLabel("Email").fill(ADMIN.email);
+  await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }

@@ -1,4 +1,4 @@
-import { expect, message, register, send, signIn, test } from "../support/journey.ts";
+import { api, expect, message, register, secondTab, send, signIn, test } from "../support/journey.ts";
 
 test("a wrong password is refused, the right one lets in", async ({ page, server }) => {
   await register(server);
@@ -11,6 +11,44 @@ test("a wrong password is refused, the right one lets in", async ({ page, server
   // The login outlives the page.
   await page.reload();
   await expect(message(page)).toBeVisible();
+});
+
+test("a tab that another account took over says so, and keeps what was being written", async ({
+  chat,
+  context,
+  server,
+}) => {
+  const grace = { full_name: "Grace Hopper", email: "grace@example.org", password: "battery horse correct" };
+  await (await api(server)).addUser(grace);
+  const words = chat.getByRole("status").filter({ hasText: "You were signed in as Grace Hopper in another tab." });
+  await message(chat).fill("Half a thought");
+  await expect(words).toBeHidden();
+
+  // In the other tab the session is gone; this one has not heard of it.
+  await context.clearCookies();
+  const other = await secondTab(context);
+  await other.goto("/");
+  await signIn(other, grace.password, grace.email);
+  await expect(other.getByRole("button", { name: "Account: Grace Hopper" })).toBeVisible();
+
+  await expect(chat.getByRole("button", { name: "Account: Grace Hopper" })).toBeVisible();
+  await expect(words).toContainText("What had not been sent is kept with the other account.");
+  await expect(message(chat)).toHaveValue("");
+  await expect(other.getByText("You were signed in as")).toBeHidden();
+  await words.getByRole("button", { name: "Dismiss" }).click();
+  await chat.reload();
+  await expect(message(chat)).toBeVisible();
+  await expect(words).toBeHidden();
+
+  // The account before finds its words; the tab that Grace had is told in its turn, with nothing kept
+  // of who signed out.
+  await chat.getByRole("button", { name: "Account: Grace Hopper" }).click();
+  await chat.getByRole("menuitem", { name: "Sign out" }).click();
+  await signIn(chat);
+  await expect(message(chat)).toHaveValue("Half a thought");
+  const told = other.getByRole("status").filter({ hasText: "You were signed in as Ada Lovelace in another tab." });
+  await expect(told).toBeVisible();
+  await expect(told).not.toContainText("is kept");
 });
 
 test("nothing loads from another host", async ({ page, server }) => {
@@ -47,9 +85,9 @@ test("nothing loads from another host", async ({ page, server }) => {
   const account = () => page.getByRole("button", { name: /^Account:/ }).click();
   await account();
   await page.getByRole("menuitem", { name: "Account", exact: true }).click();
-  for (const tab of await dialog("Account").getByRole("tab").all()) {
-    await tab.click();
-    await expect(page.getByRole("tabpanel")).toBeVisible();
+  for (const name of ["Profile", "Password", "Sessions", "Delete account"]) {
+    await dialog("Account").getByRole("tab", { name, exact: true }).click();
+    await expect(page.getByRole("tabpanel", { name, exact: true })).toBeVisible();
   }
   await close("Account");
   await account();

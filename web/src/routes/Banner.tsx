@@ -27,7 +27,7 @@ export function Banner({ user }: { user: User }) {
             <p className="min-w-0 py-1 [overflow-wrap:anywhere]">
               You were signed in as {taken.name} in another tab.
               {taken.kept && (
-                <span className="text-muted"> What was being written before is kept with its account.</span>
+                <span className="text-muted"> What had not been sent is kept with the other account.</span>
               )}
             </p>
             <Button className="h-8! rounded-full! touch:h-10!" onClick={dismissTaken}>
