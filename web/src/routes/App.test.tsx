@@ -11,6 +11,7 @@ import { useOutbox } from "@/api/outbox";
 import { keys, queryClient } from "@/api/queryClient";
 import { restoreSession, signOut } from "@/api/session";
 import { conversation, message } from "@/api/testData";
+import { useWritable } from "@/api/writable";
 import { router } from "./router";
 
 const at = (path: string) => `http://localhost:3000/api/v1${path}`;
@@ -52,6 +53,8 @@ const server = setupServer(
   }),
   http.post(at("/chat/ws-ticket"), () => HttpResponse.json({ ticket: "t", expires_in: 30 })),
   http.get(at("/chat/approvals"), () => HttpResponse.json({ approvals: [] })),
+  // Asked for after a refusal because nothing can be stored.
+  http.get("http://localhost:3000/ready", () => HttpResponse.json({ status: "ready" })),
   http.get(at("/models"), () =>
     HttpResponse.json({
       models: [{ id: "local/tiny", label: "Tiny", provider: "local", built_in: true, context_window: 2048 }],
@@ -360,8 +363,8 @@ describe("a conversation", () => {
     act(() => FakeSocket.last.receive({ type: "error", data: { ...refused, client_message_id } }));
     const words = "The server can’t store anything now. Messages you send will wait.";
     await waitFor(() => expect(screen.getByRole("status").textContent).toBe(words));
-    server.use(http.get("http://localhost:3000/ready", () => HttpResponse.json({ status: "ready" })));
-    await waitFor(() => expect(screen.getByRole("status").textContent).toBe(""), { timeout: 5_000 });
+    act(() => useWritable.setState({ writable: true }));
+    expect(screen.getByRole("status").textContent).toBe("");
   });
 
   it("says whose it is when another account came from another tab, until that was read", async () => {
