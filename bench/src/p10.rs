@@ -1,5 +1,6 @@
 //! P10, a slow client costs nothing. Everybody has an answer streaming and a reader that takes it at
-//! once; in every second phase, slow readers of the same answers beside them.
+//! once; in every second phase, slow readers of the same answers beside them, half over sockets, half
+//! as server-sent events.
 
 use serde_json::Value;
 use testkit::{Client, Dice, Incoming, Socket};
@@ -136,11 +137,12 @@ async fn read(mut socket: Socket, clock: Clock, samples: Samples) {
     }
 }
 
-/// Spread over everybody's answers. Every fifth takes nothing.
+/// Spread over everybody's answers, sockets and streams in turn. Every fifth takes nothing.
 fn slow_readers(answers: &[Streaming], count: usize, dice: &mut Dice) -> Crowd {
     let mut slow = Crowd::default();
     for number in 0..count {
         let answer = &answers[number % answers.len()];
+        let via = [slow::Via::Socket, slow::Via::Events][number % 2];
         let rate = if number % 5 == 0 {
             0
         } else {
@@ -148,6 +150,7 @@ fn slow_readers(answers: &[Streaming], count: usize, dice: &mut Dice) -> Crowd {
         };
         slow.add(slow::read(
             answer.client.clone(),
+            via,
             answer.conversation.clone(),
             answer.beginning.clone(),
             usize::try_from(rate).unwrap(),

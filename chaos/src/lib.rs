@@ -24,6 +24,7 @@ pub mod reading;
 pub mod rig;
 pub mod scene;
 pub mod sender;
+pub mod strait;
 pub mod stuck;
 
 pub use database::{Database, Kind};

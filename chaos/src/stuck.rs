@@ -62,6 +62,15 @@ impl Stuck {
         Self(stream)
     }
 
+    /// Reads until the server is gone, without looking at it: how many bytes were still under way.
+    pub async fn left(mut self) -> usize {
+        let (mut bytes, mut buffer) = (0, vec![0; 64 * 1024]);
+        while let Ok(read @ 1..) = self.0.read(&mut buffer).await {
+            bytes += read;
+        }
+        bytes
+    }
+
     /// When the server had let go of it; `None` when it has not within `limit`.
     pub async fn ended(self, limit: Duration) -> Option<Instant> {
         let over = async {
