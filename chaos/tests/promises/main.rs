@@ -42,6 +42,7 @@ mod p5b_todos;
 mod p6_at_once;
 mod p6_tabs;
 mod p7_deleted;
+mod p7_secrets;
 mod p8_failing_model;
 mod p9_drain;
 mod p9_listener;

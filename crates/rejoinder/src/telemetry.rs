@@ -5,8 +5,13 @@ use std::io::IsTerminal;
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogFormat};
+
+/// At `trace` it writes down every frame: what people say, and the token that renews a login. Of what is
+/// asked for nothing else tells a secret (chaos, `p7_secrets`).
+const FRAMES: &str = "tungstenite=info";
 
 pub fn logs(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| {
@@ -15,6 +20,12 @@ pub fn logs(config: &Config) -> Result<()> {
             config.log
         )
     })?;
+    let talkative = filter.max_level_hint() > Some(LevelFilter::INFO);
+    let filter = if talkative {
+        filter.add_directive(FRAMES.parse()?)
+    } else {
+        filter
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

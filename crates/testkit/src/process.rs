@@ -98,11 +98,7 @@ impl Binary {
             panic!("unexpected first line {line:?}");
         };
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Server {
-            child,
-            url,
-            _lines: lines,
-        })
+        Ok(Server { child, url, lines })
     }
 
     /// A life that is killed so long after its birth, whether it listens by then or not.
@@ -188,7 +184,7 @@ pub struct Server {
     child: Child,
     pub url: String,
     /// Held so that a later line does not meet a closed pipe.
-    _lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
 }
 
 impl Server {
@@ -202,6 +198,17 @@ impl Server {
     pub async fn terminate(mut self) -> ExitStatus {
         self.signal("TERM").await;
         self.child.wait().await.unwrap()
+    }
+
+    /// As [`Server::terminate`], with what it said on standard output behind its first line.
+    pub async fn terminate_and_hear(mut self) -> (ExitStatus, String) {
+        self.signal("TERM").await;
+        let mut said = String::new();
+        while let Ok(Some(line)) = self.lines.next_line().await {
+            said.push_str(&line);
+            said.push('\n');
+        }
+        (self.child.wait().await.unwrap(), said)
     }
 
     /// `SIGSTOP`: holds everything still, as a machine that sleeps does.
