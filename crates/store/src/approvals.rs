@@ -46,6 +46,10 @@ statements! {
          WHERE approval_id = $1 AND decision IS NULL AND arguments_hash = $4 \
          RETURNING " columns!()
     }
+    DENY_UNDECIDED {
+        "UPDATE approvals SET decision = 'deny', decided_at = $3 \
+         WHERE run_id = $1 AND call_id = $2 AND decision IS NULL RETURNING " columns!()
+    }
     ANY_UNDECIDED {
         "SELECT approval_id FROM approvals WHERE run_id = $1 AND decision IS NULL LIMIT 1"
     }
@@ -152,21 +156,19 @@ async fn settle(
     Ok(decided)
 }
 
-/// The run ends: what nobody decided is denied.
-pub(crate) async fn deny_open(tx: &mut Tx, run: &Run, now: Timestamp) -> StoreResult<()> {
-    for open in of_run(tx, run.run_id)
-        .await?
-        .iter()
-        .filter(|found| found.decision.is_none())
-    {
-        settle(
-            tx,
-            open.approval_id,
-            (Decision::Deny, None),
-            &open.arguments_hash,
-            now,
-        )
+/// The call is not made any more: if nobody decided about it, that is denied, so that nobody is asked
+/// for ever.
+pub(crate) async fn withdraw(
+    tx: &mut Tx,
+    run_id: RunId,
+    call_id: CallId,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let row = tx
+        .maybe(DENY_UNDECIDED, args![run_id, call_id, now])
         .await?;
+    if let Some(row) = &row {
+        said(tx, &approval(row)?, now);
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ statements! {
          WHERE m.user_id = $1 AND m.id IN " ints("$2") " ORDER BY m.id"
     }
     MESSAGES_OF_RUN {
-        "SELECT id FROM conversation_messages WHERE run_id = $1 AND user_id = $2"
+        "SELECT id FROM conversation_messages WHERE run_id = $1 AND user_id = $2 ORDER BY id"
     }
     /// Two halves, because an index is used for `=` and for `IS NULL`, but not for "the same or both
     /// NULL". A user's message that waits, or left the queue, has no place among them.
@@ -268,15 +268,19 @@ pub(crate) async fn several(
 }
 
 /// The question and what the run has said, oldest first.
-pub(crate) async fn of_run(tx: &mut Tx, run: &Run) -> StoreResult<Vec<Message>> {
+pub(crate) async fn of_run(tx: &mut Tx, run: &Run) -> StoreResult<Vec<MessageId>> {
     let rows = tx
         .all(MESSAGES_OF_RUN, args![run.run_id, run.user_id])
         .await?;
-    let mut ids = vec![run.user_message_id.0];
+    let mut ids = vec![run.user_message_id];
     for row in &rows {
-        ids.push(row.get("id")?);
+        let id = MessageId(row.get("id")?);
+        // The question is of the first run that answers it.
+        if id != run.user_message_id {
+            ids.push(id);
+        }
     }
-    several(tx, run.user_id, ids).await
+    Ok(ids)
 }
 
 pub(crate) async fn by_id(

@@ -83,6 +83,9 @@ impl Driver<'_> {
                     .collect();
                 self.feed(Input::Recorded);
             }
+            // Behind another call it may come after a stop: then it is not made, and stays open for
+            // whatever comes next.
+            Effect::Execute { .. } if self.interrupted() => {}
             Effect::Execute { call_id } => self.execute_call(call_id).await?,
             Effect::Settle { call_id, outcome } => self.settle(call_id, outcome).await?,
             Effect::Abandon { call_id, why } => {

@@ -79,12 +79,13 @@ pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) -> StoreR
         run_id: run.run_id,
         fence: run.fence,
     };
-    let deadline = Instant::now() + deps.limits.wall;
+    let mut deadline = Instant::now() + deps.limits.wall;
     let mut defects = 0;
     loop {
         let turn = async {
             let records = deps.store.recall(fence).await.map_err(Left::Store)?;
-            let mut driver = Driver::new(&deps, fence, records, claimed, stop.clone(), deadline)?;
+            let mut driver =
+                Driver::new(&deps, fence, records, claimed, stop.clone(), &mut deadline)?;
             driver.run().await?;
             driver.after().await;
             Ok(())
@@ -116,7 +117,8 @@ pub(crate) struct Driver<'a> {
     run: Run,
     claimed: Instant,
     stop: Stop,
-    deadline: Instant,
+    /// Of the run, not of this reading of its records.
+    deadline: &'a mut Instant,
     machine: Machine,
     effects: VecDeque<Effect>,
     /// `None`: the provider whose turn it is has to be asked first, or `model_error`.
@@ -149,7 +151,7 @@ impl<'a> Driver<'a> {
         records: RunRecords,
         claimed: Instant,
         stop: Stop,
-        deadline: Instant,
+        deadline: &'a mut Instant,
     ) -> Result<Self, Left> {
         let recorded = records.run.model.clone();
         // Of text without a recorded model nobody knows who wrote it: no model finishes the sentence
@@ -225,6 +227,14 @@ impl<'a> Driver<'a> {
         self.effects.extend(self.machine.step(input));
     }
 
+    /// [`Driver::next`] would not go on with what is under way.
+    fn interrupted(&self) -> bool {
+        self.stop.lost.is_cancelled()
+            || self.stop.cancel.is_cancelled()
+            || self.stop.hand_back.is_cancelled()
+            || Instant::now() >= *self.deadline
+    }
+
     async fn next(&mut self) -> Result<Happened, Left> {
         let flush_at = self.writer.as_ref().and_then(Writer::due);
         let wait = self.wait;
@@ -233,8 +243,8 @@ impl<'a> Driver<'a> {
             () = self.stop.lost.cancelled() => return Err(Left::Lost),
             () = self.stop.cancel.cancelled() => Happened::Input(Input::Cancel),
             () = self.stop.hand_back.cancelled() => return Err(self.hand_back().await),
-            () = sleep_until(self.deadline) => {
-                self.deadline = Instant::now() + Duration::from_millis(LAST_CALL_MS);
+            () = sleep_until(*self.deadline) => {
+                *self.deadline = Instant::now() + Duration::from_millis(LAST_CALL_MS);
                 Happened::Input(Input::OutOfTime)
             }
             () = at(flush_at) => Happened::Flush,

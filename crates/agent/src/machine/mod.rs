@@ -312,16 +312,24 @@ impl Machine {
         effects
     }
 
-    /// Once: the model answers from what its tools have found. What it is saying is its answer.
+    /// What the model is saying is its answer. Where its tools took the time it is asked once more,
+    /// without them, and answers from what they found.
     fn out_of_time(&mut self) -> Vec<Effect> {
+        let asked = matches!(self.phase, Phase::Calling | Phase::Waiting);
+        let said = asked && !self.answer.stale && !self.answer.text.is_empty();
         let tools = matches!(self.phase, Phase::Tools | Phase::Recording);
-        let speaking = self.phase == Phase::Calling && !self.answer.stale;
+        let again = asked && !said && self.model_calls > 0 && self.last_call.is_none();
         let mut effects = self.abandon("The answer took too long.");
-        if tools {
+        if said {
+            effects.push(self.complete(Some("time"), FinishReason::Length));
+        } else if tools {
             self.last_call = Some("time");
             self.phase = Phase::Preparing;
-        } else if speaking && !self.answer.text.is_empty() {
-            effects.push(self.complete(Some("time"), FinishReason::Length));
+        } else if again {
+            self.last_call = Some("time");
+            // Half a thought of the call before stays until this one speaks.
+            self.answer.stale |= self.answer.spoken;
+            effects.extend(self.call_model());
         } else {
             let detail = "The answer took longer than this server allows. Ask again, or ask for \
                           less at a time.";

@@ -66,8 +66,11 @@ pub struct Sent {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Joined {
     pub run: Run,
-    /// The user's message, and what the run has said so far: oldest first.
-    pub messages: Vec<Message>,
+    /// The user's message, and what the run has said so far: oldest first. Many, and long ones among
+    /// them.
+    pub messages: Vec<MessageId>,
+    /// The newest answer: of the others nothing is written any more.
+    pub answer: Message,
     /// The feed position of that moment.
     pub cursor: Cursor,
 }
@@ -186,7 +189,7 @@ pub trait RunStore {
     async fn run(&self, user_id: UserId, run_id: RunId) -> StoreResult<Run>;
     /// The run with its two messages in their current state.
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent>;
-    /// The run with all its messages, tool results among them, and the feed position of the same
+    /// The run, which messages it has, tool results among them, its newest answer and the feed position of the same
     /// snapshot: whoever goes on from there misses nothing of the run and hears nothing twice.
     async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<Joined>;
     /// Records that the user wants the run stopped. A run without an owner (`queued`,

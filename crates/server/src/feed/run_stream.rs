@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{ConversationId, Cursor, Event, EventBody, MessageId, Run, RunId, StoreResult};
+use domain::{
+    ConversationId, Cursor, Event, EventBody, Message, MessageId, Run, RunId, StoreResult,
+};
 
 use super::render::render_to;
 use super::{Ending, Follower, Happening};
@@ -21,6 +23,10 @@ pub(crate) struct RunStream {
     conversation_id: ConversationId,
     user_message_id: MessageId,
     follower: Follower,
+    /// Messages of the run as it was joined that are still to be said: each is read when its turn
+    /// comes, since they may be long. But the newest answer, which goes on from that moment.
+    to_say: VecDeque<MessageId>,
+    answer: Option<Message>,
     /// One batch, and no more: what follows is in the log.
     ready: VecDeque<Frame>,
     /// The run has ended, perhaps at a position before the cursor.
@@ -64,6 +70,8 @@ impl RunStream {
             conversation_id: run.conversation_id,
             user_message_id: run.user_message_id,
             follower,
+            to_say: VecDeque::new(),
+            answer: None,
             ready: VecDeque::new(),
             over: false,
             done: false,
@@ -75,8 +83,8 @@ impl RunStream {
         // One snapshot: an answer begun, or an end come, between two would be behind the position.
         let joined = self.state.store.joined(self.account.id(), self.run_id);
         let joined = joined.await?;
-        self.ready
-            .extend(joined.messages.into_iter().map(Frame::message));
+        self.to_say = joined.messages.into();
+        self.answer = Some(joined.answer);
         self.follower.seek(joined.cursor);
         self.over = joined.run.state.is_terminal();
         Ok(())
@@ -90,6 +98,11 @@ impl RunStream {
             }
             if self.done {
                 return None;
+            }
+            if let Some(id) = self.to_say.pop_front() {
+                let said = self.say(id).await;
+                self.failed_if(said);
+                continue;
             }
             let happening = if self.over {
                 self.follower.pending().await
@@ -109,11 +122,28 @@ impl RunStream {
                 }
                 None => self.close().await,
             };
-            if let Err(error) = outcome {
-                self.done = true;
-                self.ready
-                    .push_back(Frame::error(&error.into(), &self.request_id));
-            }
+            self.failed_if(outcome);
+        }
+    }
+
+    /// One message of those that were there when the run was joined. What has been deleted since is
+    /// told by an event.
+    async fn say(&mut self, id: MessageId) -> StoreResult<()> {
+        if let Some(answer) = self.answer.take_if(|answer| answer.id == id) {
+            self.ready.push_back(Frame::message(answer));
+            return Ok(());
+        }
+        let user_id = self.account.id();
+        let (found, _) = self.state.store.messages_by_id(user_id, &[id]).await?;
+        self.ready.extend(found.into_iter().map(Frame::message));
+        Ok(())
+    }
+
+    fn failed_if(&mut self, outcome: StoreResult<()>) {
+        if let Err(error) = outcome {
+            self.done = true;
+            self.ready
+                .push_back(Frame::error(&error.into(), &self.request_id));
         }
     }
 

@@ -82,7 +82,6 @@ async fn settle_open_calls(
         .filter(|approval| approval.decision != Some(Decision::Approve))
         .map(|approval| approval.call_id)
         .collect();
-    approvals::deny_open(tx, run, now).await?;
     for found in open {
         let outcome = synthetic(&found, refused.contains(&found.entry.call_id));
         ledger::settle(tx, held, run, &found.entry, &outcome, now).await?;

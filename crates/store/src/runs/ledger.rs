@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::row;
 use super::step;
+use crate::approvals;
 use crate::conversations::Held;
 use crate::messages::{self, NewMessage};
 use crate::sql::statements;
@@ -208,6 +209,9 @@ pub(crate) async fn settle(
     };
     let args = args![entry.call_id, outcome.state.as_str(), &outcome.result, now];
     tx.run(SETTLE, args).await?;
+    if outcome.state != CallState::Succeeded {
+        approvals::withdraw(tx, run.run_id, entry.call_id, now).await?;
+    }
     let kind = StepKind::ToolCall {
         call_id: entry.call_id,
         outcome: outcome.clone(),

@@ -251,6 +251,7 @@ pub(crate) async fn joined(tx: &mut Tx, user_id: UserId, run_id: RunId) -> Store
     let run = row::get(tx, user_id, run_id).await?;
     Ok(Joined {
         messages: messages::of_run(tx, &run).await?,
+        answer: messages::full(tx, user_id, run.ai_message_id).await?,
         cursor: feed::end(tx, user_id).await?,
         run,
     })

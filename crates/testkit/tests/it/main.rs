@@ -17,6 +17,7 @@ mod proxy;
 mod queue;
 mod scripted;
 mod security;
+mod stopping;
 mod strace;
 mod tidy;
 mod unknown;

@@ -299,6 +299,30 @@ fn when_the_time_is_over_what_was_said_is_the_answer_and_tools_make_room_for_one
     );
     assert_eq!(world.left.len(), 1, "no tool in the last call");
 
+    // Tools took the time, and the model has only just been asked: it is asked again, without them.
+    for thinking in [false, true] {
+        let mut world = World::new(false);
+        world.settle_effects();
+        world.happen(Happening::End {
+            tools: vec![1],
+            cut: false,
+        });
+        if thinking {
+            world.happen(Happening::Reasoning);
+        }
+        let call = world.call;
+        world.happen(Happening::OutOfTime);
+        assert!(!world.ended() && world.call > call);
+        world.happen(Happening::Text(2));
+        world.happen(Happening::End {
+            tools: vec![],
+            cut: false,
+        });
+        let ending = &world.endings[0];
+        assert_eq!((ending.limit, ending.text.as_str()), (Some("time"), "éé"));
+        assert_eq!(ending.reasoning, "");
+    }
+
     // Once: who is silent then as well has failed.
     let mut world = World::new(false);
     world.settle_effects();
