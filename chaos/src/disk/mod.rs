@@ -41,25 +41,28 @@ const SWEEPS: [(&str, &str, u32); 7] = [
 /// # Panics
 /// When a promise was broken.
 pub async fn sweep(all: bool, seed: u64) {
-    let template = Arc::new(Template::make().await);
+    let first = Template::make().await;
     let counts: BTreeMap<&str, u32> =
-        trial::count(&template, &["pwrite64", "fsync", "ftruncate", "openat"])
+        trial::count(&first, &["pwrite64", "fsync", "ftruncate", "openat"])
             .await
             .into_iter()
             .collect();
     println!("calls of a day on the database: {counts:?}; seed {seed}");
     let seats = Arc::new(Semaphore::new(AT_ONCE));
-    let mut trials = JoinSet::new();
-    for fault in faults(&counts, all) {
-        let (template, seats) = (Arc::clone(&template), Arc::clone(&seats));
-        trials.spawn(async move {
-            let _seat = seats.acquire().await.unwrap();
-            trial::run(&template, fault, seed).await
-        });
-    }
     let mut reports = Vec::new();
-    while let Some(report) = trials.join_next().await {
-        reports.push(report.unwrap());
+    for faults in faults(&counts, all).chunks(A_LOGIN) {
+        let template = Arc::new(Template::make().await);
+        let mut trials = JoinSet::new();
+        for fault in faults.iter().cloned() {
+            let (template, seats) = (Arc::clone(&template), Arc::clone(&seats));
+            trials.spawn(async move {
+                let _seat = seats.acquire().await.unwrap();
+                trial::run(&template, fault, seed).await
+            });
+        }
+        while let Some(report) = trials.join_next().await {
+            reports.push(report.unwrap());
+        }
     }
     reports.sort_by_key(|r| {
         (
