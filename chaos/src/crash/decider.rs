@@ -140,6 +140,7 @@ fn a_call_that_was_made_twice_or_is_called_what_it_is_not_is_told() {
         ..super::turns::turns().remove(0)
     };
     let entry = Entry {
+        at_ms: 0,
         method: "POST".to_owned(),
         path: "/orders".to_owned(),
         key: None,

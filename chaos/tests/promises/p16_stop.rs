@@ -1,6 +1,6 @@
-//! P16: stop means stop. At random tokens: nothing after `cancelled` on any stream, the upstream
-//! closed within a second, no tool started after it; the text until then is kept. `REJOINDER_SEED`
-//! repeats a run.
+//! P16: stop means stop. At random tokens, and on the heels of a tool's call: nothing after `cancelled`
+//! on any stream, the upstream closed within a second, no call of a tool at its service once the stop
+//! was acknowledged; the text until then is kept. `REJOINDER_SEED` repeats a run.
 //!
 //! A machine that is busy with other things may hold one of them up for longer. A server that only
 //! noticed with its next look at its leases, every three seconds, would be late most of the time.
@@ -38,7 +38,8 @@ async fn stops(kind: Kind) {
             let (mut dice, mut stops) = (dice, Vec::new());
             for stop in 0..STOPS {
                 let note = format!("note {number}-{stop}.");
-                stops.push(stop_one(&client, model, witness, &mut dice, &note).await);
+                let aimed = stop % 2 == 0;
+                stops.push(stop_one(&client, model, witness, &mut dice, &note, aimed).await);
             }
             stops
         });
@@ -57,10 +58,13 @@ async fn stops(kind: Kind) {
         late * LATE <= cancelled,
         "{late} of {cancelled} upstreams were open for more than {CLOSED:?}"
     );
+    // And of the half that is aimed at a call most must come before the end.
+    let aimed = count(|stop| stop.aimed);
+    assert!(aimed * 3 > stops.len(), "{aimed} of {}", stops.len());
     rig.finish(server).await;
     println!(
-        "{}: {} stops, {cancelled} before the end, {} after the tool had been called; upstream \
-         closed after at most {} ms",
+        "{}: {} stops, {cancelled} before the end, {aimed} on the heels of a call, {} after it had \
+         arrived; upstream closed after at most {} ms",
         kind.name(),
         stops.len(),
         count(|stop| stop.called),
@@ -83,6 +87,8 @@ fn tool(url: &str) -> String {
 
 struct Stop {
     cancelled: bool,
+    /// At the moment the run told of its call, and before the run's end.
+    aimed: bool,
     called: bool,
     /// From the stop's being sent to the end of the last model call.
     closed: Duration,
@@ -94,6 +100,7 @@ async fn stop_one(
     witness: &Witness,
     dice: &mut Dice,
     note: &str,
+    aimed: bool,
 ) -> Stop {
     let conversation = rig::conversation(client).await;
     let beginning = reading::end(client).await;
@@ -102,30 +109,43 @@ async fn stop_one(
         "[[script: before=20 delay_ms=15 tool=write_down args={arguments} then tokens=40 delay_ms=15]]"
     );
     let run = rig::send(client, &conversation, &script).await;
+    let by_socket = dice.one_in(2);
     let stopping = async {
-        // At which token is a throw of the dice.
-        tokio::time::sleep(Duration::from_millis(dice.within(0..1_100))).await;
-        let at;
-        if dice.one_in(2) {
-            let mut socket = client.socket(None, &[]).await;
-            socket.frame("connection").await;
-            at = Instant::now();
-            socket.send("stop", None, json!({ "run_id": run })).await;
-            // Kept open until it has been taken.
-            socket.send("ping", None, json!({})).await;
-            socket.frame("pong").await;
+        let mut socket = client.socket(Some(&beginning), &[]).await;
+        if aimed {
+            // Known to the run, and just about to leave.
+            let told = |frame: &Value| frame["type"] == "tool";
+            socket.until(told).await;
         } else {
-            let path = format!("/chat/runs/{run}/cancel");
-            at = Instant::now();
-            client.post(&path, json!({})).await.expect(200);
+            // At which token is a throw of the dice.
+            tokio::time::sleep(Duration::from_millis(dice.within(0..1_100))).await;
         }
-        let closed = async || {
-            let mine = calls_of(model, note);
-            let open = mine.iter().any(|call| call.ended == Ended::Running);
-            (!open).then_some(())
+        let at = Instant::now();
+        let told = async {
+            if by_socket {
+                socket.send("stop", None, json!({ "run_id": run })).await;
+                // Its only acknowledgement.
+                let ended = |frame: &Value| {
+                    let state = frame["data"]["state"].as_str().unwrap_or_default();
+                    frame["type"] == "run" && ["cancelled", "completed"].contains(&state)
+                };
+                socket.until(ended).await;
+            } else {
+                let path = format!("/chat/runs/{run}/cancel");
+                client.post(&path, json!({})).await.expect(200);
+            }
+            acknowledged(witness, &run).await;
         };
-        rig::poll("the upstream is closed", LIMIT, closed).await;
-        at.elapsed()
+        let closed = async {
+            let closed = async || {
+                let mine = calls_of(model, note);
+                let open = mine.iter().any(|call| call.ended == Ended::Running);
+                (!open).then_some(())
+            };
+            rig::poll("the upstream is closed", LIMIT, closed).await;
+            at.elapsed()
+        };
+        tokio::join!(told, closed).1
     };
     let read = |via, reading| reading::read(client, via, reading, &run, LIMIT);
     let (closed, socket, stream) = tokio::join!(
@@ -162,9 +182,17 @@ async fn stop_one(
     }
     Stop {
         cancelled,
-        called: called_as_told(witness, &messages, note),
+        aimed: aimed && cancelled,
+        called: called_as_told(witness, &messages, note, &run),
         closed,
     }
+}
+
+/// Has the witness write down that the stop is acknowledged, as it writes down a call: a clock that is
+/// read here could be read before it has come to a call that is there already.
+async fn acknowledged(witness: &Witness, run: &str) {
+    let service = Client::new(witness.url());
+    service.get(&format!("/stopped/{run}")).await.expect(200);
 }
 
 fn calls_of(model: &ScriptedModel, note: &str) -> Vec<Recorded> {
@@ -193,15 +221,23 @@ fn kept(messages: &[Value]) {
     assert!(!open, "{messages:#?}");
 }
 
-/// Whether the tool was called. Once at most, and never behind the user's back: a call that is told
-/// as not made was not made.
-fn called_as_told(witness: &Witness, messages: &[Value], note: &str) -> bool {
+/// Whether the tool was called. Once at most, never once the stop was acknowledged, and never behind
+/// the user's back: a call that is told as not made was not made.
+fn called_as_told(witness: &Witness, messages: &[Value], note: &str, run: &str) -> bool {
     let entries = witness.entries();
-    let calls = entries
+    let stopped = entries.iter().find(|entry| entry.path.ends_with(run));
+    let stopped = stopped.unwrap().at_ms;
+    let called: Vec<i64> = entries
         .iter()
         .filter(|entry| entry.body["note"] == note)
-        .count();
+        .map(|entry| entry.at_ms - stopped)
+        .collect();
+    let calls = called.len();
     assert!(calls <= 1, "{calls} calls of {note}");
+    assert!(
+        called.iter().all(|late| *late <= 0),
+        "{note}: called {called:?} ms after the stop was acknowledged"
+    );
     let told = messages
         .iter()
         .find(|message| message["message_type"] == "tool_result");

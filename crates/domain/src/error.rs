@@ -28,6 +28,9 @@ pub enum StoreError {
     /// Somebody else owns the run now (or it was deleted): stop at once, write nothing more.
     #[error("the run belongs to somebody else now")]
     FenceLost,
+    /// The user's stop of the run was recorded first: nothing was written, and nothing may begin.
+    #[error("the run was stopped by its user")]
+    Stopped,
     /// Known to have been rolled back: nothing was written. `ENOSPC`, a read-only node.
     #[error("the store can't be written now: {0}")]
     NotWritable(String),

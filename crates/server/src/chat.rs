@@ -4,16 +4,16 @@ use agent::failpoints;
 use domain::store::{IdempotencyKey, NewRetry, Regenerate, SendMessage, Sent};
 use domain::{
     Approval, ApprovalId, Call, CallDecision, CallId, ConversationId, Decision, MessageId, Run,
-    RunId, Scope, ToolPolicy, User, UserId, limits,
+    RunId, Scope, ToolPolicy, User, UserId, Wake, limits,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::extract::Check;
-use crate::limits::{HASH_DIGITS, MODEL_CHARS, REFUSAL_WAITS};
+use crate::limits::{HASH_DIGITS, MODEL_CHARS, REFUSAL_WAITS, STOP_WAIT};
 use crate::state::AppState;
 use crate::wire::approval::ApprovalDecision;
 use crate::wire::send::MessageCreate;
@@ -170,6 +170,22 @@ pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Resu
         run
     });
     Ok(stored.await.map_err(Problem::internal)??)
+}
+
+/// As [`cancel`], and waits until the run has ended, at most [`STOP_WAIT`]: whoever hears so knows that
+/// nothing of it begins any more.
+pub(crate) async fn stop(state: &AppState, user: &User, run_id: RunId) -> Result<Run, Problem> {
+    let mut feed = state.bus.subscribe(user.id);
+    let until = Instant::now() + STOP_WAIT;
+    let mut run = cancel(state, user, run_id).await?;
+    while !run.state.is_terminal() {
+        let woken = async { while !matches!(feed.wake().await, Wake::Feed | Wake::Lagged) {} };
+        if timeout_at(until, woken).await.is_err() {
+            break;
+        }
+        run = state.store.run(user.id, run_id).await?;
+    }
+    Ok(run)
 }
 
 pub(crate) async fn decide(

@@ -361,6 +361,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { code, detail } => Self::conflict(code, detail),
             // Nobody but the agent's driver holds a fence.
             StoreError::FenceLost => Self::internal("a handler lost a fence"),
+            StoreError::Stopped => Self::internal("a handler met the stop of a run"),
             StoreError::NotWritable(reason) => {
                 tracing::warn!(%reason, "the store can't be written");
                 Self::new(

@@ -82,6 +82,9 @@ pub const FIRST_PAGE: usize = 32;
 /// How often a failing read is tried again, once a second, before the connection ends.
 pub const FEED_RETRIES: u32 = 30;
 pub const SSE_COMMENT: Duration = Duration::from_secs(15);
+/// A stop answers when its run has ended, and after this time in any case. Shorter than `GRACE`, so
+/// that a server that stops has answered.
+pub const STOP_WAIT: Duration = Duration::from_secs(2);
 /// A waiting send asks for its run at least this often.
 pub const RUN_POLL: Duration = Duration::from_secs(5);
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::Clock;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::socket::PATIENCE;
+use crate::time::WallClock;
 
 /// What the witness does once it has acted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,6 +55,8 @@ impl Behaviour {
 /// One call, as the file has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
+    /// When its head was there, in milliseconds since the epoch by the machine's clock.
+    pub at_ms: i64,
     pub method: String,
     /// With its query.
     pub path: String,
@@ -171,6 +175,7 @@ async fn call(
     request: Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let at_ms = WallClock.now().0;
     let (head, body) = request.into_parts();
     // Half a request is none.
     let body = body.collect().await.map_err(std::io::Error::other)?;
@@ -179,6 +184,7 @@ async fn call(
     // Before anybody can see that it has acted, and change this for the next call.
     let behaviour = lock(&shared.behaviour).clone();
     let number = shared.write(&Entry {
+        at_ms,
         method: head.method.to_string(),
         path: path.map(ToString::to_string).unwrap_or_default(),
         key: header("idempotency-key"),

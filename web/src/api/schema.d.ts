@@ -501,7 +501,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops a run. What has been written stays; a run that has ended is answered unchanged. */
+        /**
+         * Stops a run, and answers once it has ended: from then on nothing of it is said and no tool is
+         *     started. What has been written stays; a run that has ended is answered unchanged.
+         * @description Where the run has not ended within two seconds, because the server that drives it is gone for
+         *     instance, the answer says so (`cancel_requested`), and it ends as soon as that is noticed.
+         */
         post: operations["cancel_run"];
         delete?: never;
         options?: never;

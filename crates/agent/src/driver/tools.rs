@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::limits::{TOOL_CALL_MS, TOOL_RESULT_STORED_BYTES};
 use domain::sabotage::{Mechanism, sabotaged};
 use domain::step::ToolOutcome;
-use domain::{CallId, CallState, ToolClass};
+use domain::{CallId, CallState, StoreError, ToolClass};
 use futures::future::abortable;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -88,20 +88,26 @@ impl Driver<'_> {
         };
         match plan {
             ToolPlan::Commit(command) => {
-                committed(&self.stop, || {
+                let done = committed(&self.stop, || {
                     deps.store
                         .commit_command(fence, call_id, command.clone(), deps.clock.now())
                 })
-                .await?;
+                .await;
+                if !self.unless_stopped(done)? {
+                    return Ok(());
+                }
                 failpoints::reached("after_result");
                 self.feed(Input::Outcome { call_id });
             }
             ToolPlan::Call(call) => {
                 if !sabotaged(Mechanism::IntentBeforeCall) {
-                    committed(&self.stop, || {
+                    let leaves = committed(&self.stop, || {
                         deps.store.call_running(fence, call_id, deps.clock.now())
                     })
-                    .await?;
+                    .await;
+                    if !self.unless_stopped(leaves)? {
+                        return Ok(());
+                    }
                 }
                 failpoints::reached("after_intent");
                 // Between this check and the effect a pause of the whole process can still fall;
@@ -126,6 +132,19 @@ impl Driver<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the call may begin: `false` where the user's stop was recorded before. Its word may
+    /// still be under way, and is taken from here then.
+    fn unless_stopped<T>(&self, written: Result<T, Left>) -> Result<bool, Left> {
+        match written {
+            Ok(_) => Ok(true),
+            Err(Left::Store(StoreError::Stopped)) => {
+                self.stop.cancel.cancel();
+                Ok(false)
+            }
+            Err(left) => Err(left),
+        }
     }
 
     /// Waits for a renewal where the lease may have run out, after a disk that was full for instance:

@@ -259,7 +259,8 @@ pub trait RunStore {
         step: ModelStep,
     ) -> StoreResult<Vec<LedgerEntry>>;
     /// The ledger entry goes from `intended` to `running`, and the feed says so. Committed before
-    /// the call leaves, so that an `intended` entry is known never to have left.
+    /// the call leaves, so that an `intended` entry is known never to have left. `Stopped` once the
+    /// user's stop is recorded.
     async fn call_running(&self, fence: Fence, call_id: CallId, now: Timestamp) -> StoreResult<()>;
     /// Records the outcome of a call, with its `tool_result` message; attempts back to 0. A call
     /// that has an outcome keeps it (safe to repeat).
@@ -271,7 +272,7 @@ pub trait RunStore {
         now: Timestamp,
     ) -> StoreResult<ToolOutcome>;
     /// A transactional tool: executes the command and records its outcome in one transaction. A
-    /// call that has an outcome is not executed again; its outcome is answered.
+    /// call that has an outcome is not executed again; its outcome is answered. `Stopped` as above.
     async fn commit_command(
         &self,
         fence: Fence,

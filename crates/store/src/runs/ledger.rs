@@ -168,8 +168,17 @@ pub(crate) async fn running(
     let (_, run) = row::fenced(tx, fence).await?;
     let found = locked(tx, &run, call_id).await?;
     if !found.entry.state.is_settled() {
+        unstopped(&run)?;
         tx.run(LEFT, args![call_id, now]).await?;
         said(tx, &run, &found.entry, CallState::Running, now);
+    }
+    Ok(())
+}
+
+/// A stop is acknowledged once it is recorded, and its word to the driver may still be under way then.
+fn unstopped(run: &Run) -> StoreResult<()> {
+    if run.cancel_requested {
+        return Err(StoreError::Stopped);
     }
     Ok(())
 }
@@ -273,6 +282,7 @@ pub(crate) async fn commit_command(
     if let Some(known) = outcome_of(&found) {
         return Ok(known);
     }
+    unstopped(&run)?;
     let outcome = match command {
         Command::Todo(command) => match todos::execute(tx, run.user_id, command, now).await {
             Ok(answer) => todo_outcome(&answer),

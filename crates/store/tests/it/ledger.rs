@@ -19,6 +19,7 @@ for_each_database! {
     an_outcome_is_kept,
     commands_happen_exactly_once,
     commands_survive_a_take_over,
+    nothing_begins_once_a_stop_is_recorded,
     a_call_that_left_is_known_to_whoever_takes_over,
     a_refused_command_tells_the_model,
     todos_of_the_user,
@@ -249,6 +250,41 @@ async fn commands_survive_a_take_over(db: &TestDb) {
         .unwrap();
     assert_eq!(first, second);
     assert_eq!(db.store.todos(user.id).await.unwrap().len(), 1);
+}
+
+async fn nothing_begins_once_a_stop_is_recorded(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (sent, fence) = db.started(user.id, "go").await;
+    let calls = ["left", "stayed"].map(|name| db.call(name, ToolClass::Effectful, false));
+    let todo = db.call("todo", ToolClass::Transactional, false);
+    let [left, stayed] = [0, 1].map(|at: usize| calls[at].call.call_id);
+    let command = todo.call.call_id;
+    let step = db.model_step(sent.ai_message.id, [&calls[..], &[todo]].concat());
+    db.store.record_model_step(fence, step).await.unwrap();
+    db.store.call_running(fence, left, db.now()).await.unwrap();
+    let stop = db.store.request_cancel(user.id, fence.run_id, db.now());
+    let run = stop.await.unwrap();
+    assert!(run.cancel_requested && run.state == RunState::Running);
+
+    let before = db.feed(user.id).await.len();
+    let late = db.store.call_running(fence, stayed, db.now()).await;
+    assert_eq!(late, Err(StoreError::Stopped));
+    let late = db
+        .store
+        .commit_command(fence, command, add("milk"), db.now());
+    assert_eq!(late.await, Err(StoreError::Stopped));
+    assert_eq!(db.store.todos(user.id).await.unwrap(), []);
+    let states = db.store.recall(fence).await.unwrap().ledger;
+    let states: Vec<_> = states.iter().map(|entry| entry.state).collect();
+    let [running, intended] = [CallState::Running, CallState::Intended];
+    assert_eq!(states, [running, intended, intended]);
+    assert_eq!(db.feed(user.id).await.len(), before);
+    // What had left may still come to its end.
+    let outcome = ToolOutcome::failed("no");
+    let told = db
+        .store
+        .record_outcome(fence, left, outcome.clone(), db.now());
+    assert_eq!(told.await, Ok(outcome));
 }
 
 async fn a_call_that_left_is_known_to_whoever_takes_over(db: &TestDb) {

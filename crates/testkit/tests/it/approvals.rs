@@ -49,6 +49,7 @@ async fn an_approved_call_is_made_once() {
         assert_eq!(
             witness.entries(),
             [Entry {
+                at_ms: witness.entries()[0].at_ms,
                 method: "POST".to_owned(),
                 path: "/orders/A-1".to_owned(),
                 key: None,
