@@ -34,8 +34,8 @@ interface Outbox {
 }
 
 const KEY = "rejoinder.outbox";
-/** Messages of another tab this old were left behind by it. */
-export const ABANDONED_AFTER = 15_000;
+/** A tab that is being loaded again has this long to take its messages up itself. */
+const ABANDONED_AFTER = 15_000;
 
 export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [], held: {} }));
 
@@ -62,22 +62,24 @@ function store(entries: Waiting[]): void {
 }
 
 export const outbox = {
-  /**
-   * Takes up what a reload, a login that ended, or a tab that went away left unacknowledged; answers
-   * what had not been taken up before. The ids make re-sending safe.
-   */
-  adopt(userId: number): Waiting[] {
-    const now = Date.now();
+  /** Takes up what a reload, or a login that ended, left unacknowledged. The ids make re-sending safe. */
+  adopt(userId: number): void {
     // Where nothing can be stored, what is here is all there is.
-    const here = useOutbox.getState().waiting.filter((entry) => entry.user_id === userId);
-    const known = new Set(here.map(({ client_message_id }) => client_message_id));
-    const left = stored().filter(
-      (entry) =>
-        entry.user_id === userId &&
-        !known.has(entry.client_message_id) &&
-        (entry.tab === tab || now - entry.created_at >= ABANDONED_AFTER),
-    );
-    useOutbox.setState({ waiting: [...left, ...here].sort((a, b) => a.created_at - b.created_at) });
+    useOutbox.setState(({ waiting }) => ({ waiting: waiting.filter((entry) => entry.user_id === userId) }));
+    takeUp(outbox.elsewhere(userId).filter((entry) => entry.tab === tab));
+  },
+
+  /** What this browser keeps of the user that is not on its way from this tab. */
+  elsewhere: (userId: number): Waiting[] =>
+    stored().filter((entry) => entry.user_id === userId && !outbox.get(entry.client_message_id)),
+
+  /** Takes up and answers those of these messages that their tab has left behind. */
+  takeOver(userId: number, ids: ReadonlySet<string>): Waiting[] {
+    const before = Date.now() - ABANDONED_AFTER;
+    const left = outbox
+      .elsewhere(userId)
+      .filter((entry) => ids.has(entry.client_message_id) && entry.created_at <= before);
+    takeUp(left);
     return left;
   },
 
@@ -138,6 +140,13 @@ onLeave((userId) => {
   store(stored().filter((entry) => entry.user_id !== userId));
   useOutbox.setState({ waiting: [], refused: [], held: {} });
 });
+
+function takeUp(entries: Waiting[]): void {
+  if (entries.length === 0) return;
+  useOutbox.setState(({ waiting }) => ({
+    waiting: [...entries, ...waiting].sort((a, b) => a.created_at - b.created_at),
+  }));
+}
 
 function take(clientMessageId: string): Waiting | undefined {
   const entry = outbox.get(clientMessageId);

@@ -114,6 +114,25 @@ describe("sending", () => {
     expect(sentMessages(socket)).toHaveLength(1);
   });
 
+  it("is taken over by a tab that had been open for longer", async () => {
+    await settle(16_000);
+    const left = {
+      content: "hi",
+      client_message_id: "x",
+      conversation_id: "c1",
+      user_id: 1,
+      tab: "another",
+      created_at: Date.now(),
+    };
+    localStorage.setItem("rejoinder.outbox", JSON.stringify([left]));
+    await settle(12_000);
+    expect(sentMessages(FakeSocket.last)).toEqual([]);
+    // The socket is still there.
+    FakeSocket.last.receive({ type: "pong", data: {} });
+    await settle(8_000);
+    expect(sentMessages(FakeSocket.last).map(({ data }) => data)).toMatchObject([{ client_message_id: "x" }]);
+  });
+
   it("leaves a message to another tab that got it through in time", async () => {
     const theirs = {
       content: "hi",

@@ -1,6 +1,7 @@
+import { takeOverAbandoned } from "./abandoned";
 import { chatApi } from "./chatApi";
 import type { AckData, ClientFrame } from "./frames";
-import { ABANDONED_AFTER, outbox, useOutbox, type Waiting } from "./outbox";
+import { outbox, useOutbox, type Waiting } from "./outbox";
 import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
 import { useSession } from "./session";
@@ -28,11 +29,10 @@ export function startSending(userId: number, way: Way, accepted: (ack: AckData) 
   socket = way;
   onAccepted = accepted;
   outbox.adopt(userId);
-  // A tab that was left a moment ago can't be told from one that lives; by then it can.
-  const takeOver = setTimeout(() => outbox.adopt(userId).forEach(sendBySocket), ABANDONED_AFTER);
+  const endTakingOver = takeOverAbandoned(userId, sendBySocket);
   const fallback = setInterval(sendByRequest, FALLBACK_AFTER);
   return () => {
-    clearTimeout(takeOver);
+    endTakingOver();
     clearInterval(fallback);
     for (const timer of pausing.values()) clearTimeout(timer);
     pausing.clear();
