@@ -104,27 +104,30 @@ async function fetchLatest(id: string, signal: AbortSignal): Promise<Branch> {
   }
 }
 
-const loadingOlder = new Set<string>();
+const loadingOlder = new Map<string, Promise<void>>();
 
-/** Loads the page before the oldest message that is here. */
-export async function loadOlder(id: string): Promise<void> {
+/** Loads the page before the oldest message that is here; asked for again meanwhile, it is that request. */
+export function loadOlder(id: string): Promise<void> {
+  const pending = loadingOlder.get(id);
+  if (pending) return pending;
+  const loading = loadPageBefore(id).finally(() => loadingOlder.delete(id));
+  loadingOlder.set(id, loading);
+  return loading;
+}
+
+async function loadPageBefore(id: string): Promise<void> {
   const branch = queryClient.getQueryData<Branch>(keys.messages(id));
   const first = branch?.messages[0];
-  if (!branch?.hasOlder || !first || loadingOlder.has(id)) return;
-  loadingOlder.add(id);
-  try {
-    const page = await chatApi.getConversationMessages(id, { before: first.id });
-    queryClient.setQueryData<Branch>(
-      keys.messages(id),
-      (now) =>
-        now &&
-        (now.messages[0]?.id === first.id
-          ? { ...now, messages: [...page.messages, ...now.messages], hasOlder: page.hasOlder }
-          : now),
-    );
-  } finally {
-    loadingOlder.delete(id);
-  }
+  if (!branch?.hasOlder || !first) return;
+  const page = await chatApi.getConversationMessages(id, { before: first.id });
+  queryClient.setQueryData<Branch>(
+    keys.messages(id),
+    (now) =>
+      now &&
+      (now.messages[0]?.id === first.id
+        ? { ...now, messages: [...page.messages, ...now.messages], hasOlder: page.hasOlder }
+        : now),
+  );
 }
 
 /** Leaves only the newest messages in memory; the others come again when they are scrolled to. */

@@ -1,8 +1,9 @@
 import { act, renderHook, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { activity } from "@/api/activityStore";
+import { chatApi } from "@/api/chatApi";
 import { keys, queryClient } from "@/api/queryClient";
 import { message } from "@/api/testData";
 import { useOlder } from "./useOlder";
@@ -53,12 +54,36 @@ it("a page that does not fill the view is followed by the next", async () => {
   await waitFor(() => expect(asked).toEqual(["9", "8"]));
 });
 
-it("what could not be had is asked for again when the server is back", async () => {
+const loaded = () =>
+  queryClient.getQueryData<ReturnType<typeof branch>>(keys.messages("c1"))?.messages.map(({ id }) => id);
+
+it("what could not be had is asked for again when the server is back, and not when it goes", async () => {
   fails = true;
+  const asks = vi.spyOn(chatApi, "getConversationMessages");
   look(9, true);
-  await waitFor(() => expect(asked).toEqual(["9"]));
+  await expect(asks.mock.results[0]?.value).rejects.toThrow();
   act(() => activity.setConnection("reconnecting"));
+  expect(asks).toHaveBeenCalledTimes(1);
   fails = false;
   act(() => activity.setConnection("open"));
-  await waitFor(() => expect(asked).toEqual(["9", "9"]));
+  expect(asks).toHaveBeenCalledTimes(2);
+  await waitFor(() => expect(loaded()).toEqual([8, 9]));
+  expect(asked).toEqual(["9", "9"]);
+});
+
+it("what hangs until the server is back, and then fails, is asked for again", async () => {
+  let fail = () => {};
+  const asks = vi.spyOn(chatApi, "getConversationMessages").mockImplementationOnce(
+    () =>
+      new Promise((_, reject) => {
+        fail = () => reject(new Error("gone"));
+      }),
+  );
+  look(9, true);
+  act(() => activity.setConnection("reconnecting"));
+  act(() => activity.setConnection("open"));
+  expect(asks).toHaveBeenCalledTimes(1);
+  fail();
+  await waitFor(() => expect(loaded()).toEqual([8, 9]));
+  expect(asked).toEqual(["9"]);
 });
