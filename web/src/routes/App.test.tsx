@@ -1,6 +1,6 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { act, render, screen, waitFor } from "@testing-library/react";
+import { act, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
@@ -70,6 +70,11 @@ const server = setupServer(
   http.post(at("/auth/logout"), () => new HttpResponse(null, { status: 204 })),
   http.get(at("/chat/conversations/c1"), () =>
     HttpResponse.json(conversation({ conversation_id: "c1", title: "Greetings" })),
+  ),
+  http.get(at("/chat/conversations/c2/messages"), () => HttpResponse.json([])),
+  http.get(at("/chat/conversations/c2/permissions"), () => HttpResponse.json({ permissions: [] })),
+  http.get(at("/chat/conversations/c2"), () =>
+    HttpResponse.json(conversation({ conversation_id: "c2", title: "Recipes" })),
   ),
 );
 
@@ -374,6 +379,62 @@ describe("a conversation", () => {
     await screen.findByText(/You were signed in as Ada in another tab\./);
     await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));
     expect(screen.queryByText(/You were signed in as/)).toBeNull();
+  });
+
+  it.each([
+    ["header", () => userEvent.click(screen.getByRole("button", { name: "Delete conversation" }))],
+    [
+      "sidebar",
+      async () => {
+        await userEvent.click(await screen.findByRole("button", { name: "More for Greetings" }));
+        await userEvent.click(await screen.findByRole("menuitem", { name: "Delete conversation" }));
+      },
+    ],
+  ])("that is deleted from the %s slowly leaves who has opened another one there", async (_, ask) => {
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const gone = vi.fn();
+    const [first, second] = [
+      { conversation_id: "c1", title: "Greetings" },
+      { conversation_id: "c2", title: "Recipes" },
+    ].map(conversation);
+    server.use(
+      http.get(at("/chat/conversations"), () =>
+        HttpResponse.json({
+          conversations: [first, second],
+          total: 2,
+          page: 1,
+          per_page: 30,
+          next_cursor: null,
+        }),
+      ),
+      http.delete(at("/chat/conversations/c1"), async () => {
+        gone();
+        await asked;
+        return HttpResponse.json({ message: "Conversation deleted successfully" });
+      }),
+    );
+    const go = (conversationId: string) =>
+      act(() => void router.navigate({ to: "/c/$conversationId", params: { conversationId } }));
+    await act(() => queryClient.invalidateQueries({ queryKey: keys.conversations }));
+    go("c1");
+    await screen.findByRole("heading", { name: "Greetings" });
+    await ask();
+    const dialog = await screen.findByRole("alertdialog", { name: "Delete this conversation?" });
+    await userEvent.click(within(dialog).getByRole("button", { name: "Delete conversation" }));
+    await waitFor(() => expect(gone).toHaveBeenCalled());
+    await userEvent.keyboard("{Escape}");
+    go("c2");
+    await screen.findByRole("heading", { name: "Recipes" });
+    // What is open by then stays open, too.
+    await userEvent.click(screen.getByRole("button", { name: "Delete conversation" }));
+    await screen.findByRole("alertdialog", { name: "Delete this conversation?" });
+    answer();
+    await waitFor(() => expect(screen.queryByText("Greetings")).toBeNull());
+    expect(router.state.location.pathname).toBe("/c/c2");
+    screen.getByRole("alertdialog", { name: "Delete this conversation?" });
   });
 
   it("tells that a call asks for approval, and that it goes on once that was given anywhere", async () => {

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { Suspense, useCallback, useEffect, useState } from "react";
+import { Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { startLive } from "@/api/live";
 import type { User } from "@/api/types";
 import { AccountMenu } from "@/features/account/AccountMenu";
@@ -52,6 +52,15 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
     void navigate({ to: "/" });
   }, [navigate]);
 
+  const opened = useRef(conversationId);
+  useEffect(() => {
+    opened.current = conversationId;
+  }, [conversationId]);
+  /** A deletion takes its time: who has opened another conversation meanwhile stays there. */
+  const leaveDeleted = (id: string) => {
+    if (id === opened.current) newConversation();
+  };
+
   function toggleSidebar() {
     if (!roomy) return setSheet(!sheet);
     storage.set(SIDEBAR, pinned ? "closed" : null);
@@ -76,7 +85,7 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
       footer={<AccountMenu user={user} onManageUsers={user.role === "admin" ? () => setUsers(true) : null} />}
       onNewConversation={newConversation}
       onOpened={() => setSheet(false)}
-      onDeleted={(id) => id === conversationId && newConversation()}
+      onDeleted={leaveDeleted}
     />
   );
 
@@ -119,6 +128,7 @@ export function Frame({ user, conversationId }: { user: User; conversationId: st
           }
           onOpenConversation={openConversation}
           onNewConversation={newConversation}
+          onDeleted={leaveDeleted}
         />
         <Banner user={user} />
       </div>

@@ -1,5 +1,5 @@
 import { AlertDialog as BaseAlert } from "@base-ui/react/alert-dialog";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Button } from "./Button";
 import { cx } from "./cx";
 import { BACKDROP, POPUP } from "./dialogStyles";
@@ -22,12 +22,21 @@ export default function ConfirmDialog({
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
+  const shown = useRef(false);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
+
   async function confirm() {
     setBusy(true);
     setProblem(null);
     try {
       await onConfirm();
-      onClose();
+      // Whoever has closed it may have opened something else by now.
+      if (shown.current) onClose();
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
     } finally {

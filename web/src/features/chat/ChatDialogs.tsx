@@ -20,7 +20,7 @@ export function ChatDialogs({
   conversationId: string | null;
   title: string;
   onClose: () => void;
-  onDeleted: () => void;
+  onDeleted: (id: string) => void;
 }) {
   return (
     <Suspense>
@@ -33,7 +33,7 @@ export function ChatDialogs({
           onClose={onClose}
           title="Delete this conversation?"
           action="Delete conversation"
-          onConfirm={() => deleteConversation(conversationId).then(onDeleted)}
+          onConfirm={() => deleteConversation(conversationId).then(() => onDeleted(conversationId))}
         >
           “{title}” and all its messages will be gone for good.
         </ConfirmDialog>

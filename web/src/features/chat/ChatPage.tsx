@@ -33,6 +33,7 @@ export function ChatPage({
   trailing,
   onOpenConversation,
   onNewConversation,
+  onDeleted,
 }: {
   conversationId: string | null;
   user: User;
@@ -41,6 +42,8 @@ export function ChatPage({
   trailing: ReactNode;
   onOpenConversation: (id: string) => void;
   onNewConversation: () => void;
+  /** Another conversation may be open by then. */
+  onDeleted: (id: string) => void;
 }) {
   const input = useRef<MessageInputHandle>(null);
   const picker = useRef<HTMLButtonElement>(null);
@@ -193,7 +196,7 @@ export function ChatPage({
         conversationId={conversationId}
         title={title}
         onClose={() => setDialog(null)}
-        onDeleted={onNewConversation}
+        onDeleted={onDeleted}
       />
     </main>
   );
