@@ -16,7 +16,7 @@ export function Banner({ user }: { user: User }) {
   return (
     <div className="pointer-events-none absolute inset-x-0 top-14 z-1 flex flex-col items-center gap-2 px-4">
       <div role="status" className="flex flex-col items-center gap-2">
-        {/* Without its store the server takes no connection either. */}
+        {/* One at a time: either way messages wait, and this is the longer trouble. */}
         {writable ? (
           late && <Trouble words="Reconnecting…" />
         ) : (

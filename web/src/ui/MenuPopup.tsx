@@ -10,14 +10,14 @@ const ITEM =
 export default function MenuPopup({ trigger, entries, onOpen, align = "start", side = "bottom" }: MenuProps) {
   const id = useId();
   const shown = entries();
-  const notes = shown.filter(({ kind }) => kind === "note").map((_, index) => noteId(id, index));
+  const notes = shown.flatMap(({ kind }, index) => (kind === "note" ? noteId(id, index) : []));
   return (
     <Menu.Root defaultOpen onOpenChange={(open) => open && onOpen?.()}>
       <Menu.Trigger render={trigger} />
       <Menu.Portal>
         <Menu.Positioner align={align} side={side} sideOffset={6} className="z-10 outline-none">
           <Menu.Popup
-            aria-describedby={cx(...notes) || undefined}
+            aria-describedby={notes.join(" ") || undefined}
             className="max-h-[min(24rem,var(--available-height))] min-w-48 max-w-[min(22rem,calc(100vw-1rem))] overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-float outline-none transition-opacity duration-120 data-ending-style:opacity-0 data-starting-style:opacity-0"
           >
             <Entries entries={shown} id={id} />
@@ -31,7 +31,6 @@ export default function MenuPopup({ trigger, entries, onOpen, align = "start", s
 const noteId = (menu: string, index: number) => `${menu}-note-${index}`;
 
 function Entries({ entries, id }: { entries: MenuEntry[]; id: string }) {
-  const notes = entries.filter(({ kind }) => kind === "note");
   return entries.map((entry, index) => {
     switch (entry.kind) {
       case "item":
@@ -61,7 +60,7 @@ function Entries({ entries, id }: { entries: MenuEntry[]; id: string }) {
         return (
           <div
             key={entry.title}
-            id={noteId(id, notes.indexOf(entry))}
+            id={noteId(id, index)}
             className="px-2.5 py-1.5 text-sm [overflow-wrap:anywhere]"
           >
             <p>{entry.title}</p>
