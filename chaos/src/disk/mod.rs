@@ -25,6 +25,9 @@ use trial::Report;
 /// Trials at a time: they wait more than they work.
 const AT_ONCE: usize = 6;
 
+/// Trials with one login, which lasts a quarter of an hour.
+const A_LOGIN: usize = 100;
+
 /// A call, its error, and how many of the calls are tried where not all are: evenly spread.
 const SWEEPS: [(&str, &str, u32); 7] = [
     ("pwrite64", "EIO", 14),
