@@ -1,4 +1,7 @@
 //! Ports of loopback that nobody else is given while nobody listens on them.
+//!
+//! For Linux, where a socket that only is bound, with `SO_REUSEADDR` on both, leaves its address to one
+//! that listens. Elsewhere the server may be refused it.
 
 use std::net::SocketAddr;
 

@@ -224,7 +224,8 @@ fn new_setup_code(listen: SocketAddr) -> Option<NewSetupCode> {
     }))
 }
 
-#[cfg(test)]
+// Elsewhere the queue may be shorter, and nothing tells by how much.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::TcpStream;
 
