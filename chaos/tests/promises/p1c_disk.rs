@@ -1,6 +1,6 @@
 //! A failing or full disk neither corrupts nor lies.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaos::disk::full::{Disk, Mounted};
 use chaos::disk::site::{Site, Template};
@@ -9,6 +9,8 @@ use testkit::client::Answer;
 use testkit::{Client, Dice, scripted_text};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// It does so once a second.
+const TRIED_AGAIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_fails_once() {
@@ -148,11 +150,23 @@ async fn use_up(client: &Client) -> usize {
             continue;
         }
         says_why(&answer);
-        if ready(client).await == 503 {
+        if stays_unready(client).await {
             return stored;
         }
     }
     panic!("the disk does not fill up: {stored} were stored");
+}
+
+/// Also after the server has tried the disk again.
+async fn stays_unready(client: &Client) -> bool {
+    let asked = Instant::now();
+    while asked.elapsed() < TRIED_AGAIN {
+        if ready(client).await != 503 {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
 }
 
 pub(crate) async fn refused(client: &Client, body: &serde_json::Value) {

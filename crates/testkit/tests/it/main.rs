@@ -15,6 +15,7 @@ mod permissions;
 mod policies;
 mod proxy;
 mod queue;
+mod ready;
 mod scripted;
 mod security;
 mod stopping;

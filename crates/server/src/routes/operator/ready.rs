@@ -18,22 +18,15 @@ pub(super) async fn read(State(state): State<AppState>) -> Result<Json<HealthRes
     if state.config.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    // A store that was well when last used is asked no more than that; one that wasn't is tried.
-    let health = match state.store.health() {
-        Health::Ready => Health::Ready,
-        Health::NotWritable(_) => state.store.probe().await,
-        broken @ Health::Broken(_) => broken,
-    };
-    match health {
+    // What is known and no more: everybody may ask, and every open page does while nothing can be
+    // stored. The process tries the store again by itself, once a second, and logs why it can't.
+    match state.store.health() {
         Health::Ready => Ok(Json(HealthResponse { status: "ready" })),
-        Health::NotWritable(reason) | Health::Broken(reason) => {
-            tracing::warn!(%reason, "not ready");
-            Err(Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not_writable",
-                "The store can't be written. The log says why.",
-            )
-            .retry_after(5))
-        }
+        Health::NotWritable(_) | Health::Broken(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_writable",
+            "The store can't be written. The log says why.",
+        )
+        .retry_after(5)),
     }
 }
