@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use sqlx::{Connection, PgPool, SqlitePool};
 use tokio_util::task::TaskTracker;
 
-use crate::error;
+use crate::error::{self, Says};
 use crate::feed;
 use crate::journal::Journal;
 use crate::postgres_deltas::DeltaTask;
@@ -69,6 +69,15 @@ impl HealthCell {
 
     pub(crate) fn not_writable(&self, why: &str) {
         self.set(Health::NotWritable(why.to_owned()));
+    }
+
+    /// By PostgreSQL. Who was refused a moment's lock is no sign of a disk that is full.
+    pub(crate) fn told(&self, error: &StoreError, says: Says) {
+        if let StoreError::NotWritable(why) = error
+            && says.unwritable
+        {
+            self.not_writable(why);
+        }
     }
 
     pub(crate) fn failed(&self, error: &StoreError) {
@@ -179,7 +188,7 @@ where
     let mut attempt = 1;
     loop {
         let work = postgres(pool, |tx| body(tx, args.clone()));
-        let (outcome, retry) = work.await;
+        let (outcome, says) = work.await;
         match outcome {
             // Says nothing of the next write: its table may have room where others have none. A store
             // that can't be written is well again when the probe says so.
@@ -189,37 +198,40 @@ where
                 }
                 return Ok(answer);
             }
-            Err(error) if retry && attempt < ATTEMPTS => {
+            Err(error) if says.retry && attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "a transaction is tried again");
                 attempt += 1;
             }
             Err(error) => {
                 // One lost answer is the caller's to repeat; the database itself is not broken.
-                if let StoreError::NotWritable(why) = &error {
-                    shared.health.not_writable(why);
-                }
+                shared.health.told(&error, says);
                 return Err(error);
             }
         }
     }
 }
 
-/// One transaction on Postgres; answers with its events, and on an error whether to try again.
-pub(crate) async fn postgres<T, F>(pool: &PgPool, body: F) -> (StoreResult<(T, Events)>, bool)
+/// One transaction on Postgres; answers with its events, and with what an error says.
+pub(crate) async fn postgres<T, F>(pool: &PgPool, body: F) -> (StoreResult<(T, Events)>, Says)
 where
     F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, StoreResult<T>>,
 {
     let conn = match pool.acquire().await {
         Ok(conn) => conn,
         Err(e) => {
-            let (error, retry) = error::from_postgres(&e);
-            return (Err(error), retry);
+            let (error, mut says) = error::from_postgres(&e);
+            if matches!(e, sqlx::Error::PoolTimedOut) {
+                // Where all of them are at work, others are served; a database that is away fills
+                // no pool.
+                says.unwritable = pool.size() < pool.options().get_max_connections();
+            }
+            return (Err(error), says);
         }
     };
     let mut tx = Tx::new(Conn::Postgres(conn));
     if let Err(e) = plain(&mut tx, "BEGIN").await {
-        let (error, retry) = error::from_postgres(&e);
-        return (Err(error), retry);
+        let (error, says) = error::from_postgres(&e);
+        return (Err(error), says);
     }
     let work = async {
         let answer = body(&mut tx).await?;
@@ -229,21 +241,21 @@ where
     let done = work.await;
     match done {
         Ok(done) => match plain(&mut tx, "COMMIT").await {
-            Ok(()) => (Ok(done), false),
+            Ok(()) => (Ok(done), Says::default()),
             Err(e) => {
-                let (error, retry) = error::from_postgres_commit(&e);
-                (Err(error), retry)
+                let (error, says) = error::from_postgres_commit(&e);
+                (Err(error), says)
             }
         },
         Err(error) => {
-            let retry = tx.retry;
+            let says = tx.says;
             if plain(&mut tx, "ROLLBACK").await.is_err()
                 && let Conn::Postgres(conn) = tx.conn
             {
                 // A connection that can't roll back is of no use to anybody.
                 let _ = conn.detach().close_hard().boxed().await;
             }
-            (Err(error), retry)
+            (Err(error), says)
         }
     }
 }

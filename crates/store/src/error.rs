@@ -47,47 +47,59 @@ pub(crate) fn from_sqlite(error: &sqlx::Error) -> StoreError {
     }
 }
 
-/// Outside of a commit, and whether the transaction may be tried again from the start.
-pub(crate) fn from_postgres(error: &sqlx::Error) -> (StoreError, bool) {
+/// What an error of PostgreSQL says beside the caller's own answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Says {
+    /// The transaction may be tried again from the start.
+    pub(crate) retry: bool,
+    /// Nobody can store now: another matter than one caller who was in another's way.
+    pub(crate) unwritable: bool,
+}
+
+/// Outside of a commit.
+pub(crate) fn from_postgres(error: &sqlx::Error) -> (StoreError, Says) {
+    let refused = |retry, unwritable| {
+        let says = Says { retry, unwritable };
+        (StoreError::NotWritable(error.to_string()), says)
+    };
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed => (StoreError::NotWritable(error.to_string()), true),
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-            (StoreError::NotWritable(error.to_string()), false)
-        }
+        | sqlx::Error::WorkerCrashed => refused(true, true),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => refused(false, true),
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
             match code.as_ref() {
                 // serialization_failure, deadlock_detected
-                "40001" | "40P01" => (StoreError::NotWritable(error.to_string()), true),
+                "40001" | "40P01" => refused(true, false),
                 // foreign_key_violation: what it belongs to has just been deleted
-                "23503" => (StoreError::NotFound, false),
+                "23503" => (StoreError::NotFound, Says::default()),
                 // admin_shutdown, crash_shutdown, cannot_connect_now
-                "57P01" | "57P02" | "57P03" => (StoreError::NotWritable(error.to_string()), true),
-                // read_only_sql_transaction, lock_not_available, io_error (of the server's disk)
-                "25006" | "55P03" | "58030" => (StoreError::NotWritable(error.to_string()), false),
-                // connection exceptions; insufficient resources (disk, memory, connections)
-                code if code.starts_with("08") || code.starts_with("53") => {
-                    (StoreError::NotWritable(error.to_string()), false)
-                }
-                _ => (StoreError::internal(error), false),
+                "57P01" | "57P02" | "57P03" => refused(true, true),
+                // lock_not_available; out_of_memory (of locks, too) and too_many_connections, which
+                // pass with what others do now
+                "55P03" | "53200" | "53300" => refused(false, false),
+                // read_only_sql_transaction, io_error (of the server's disk)
+                "25006" | "58030" => refused(false, true),
+                // connection exceptions; insufficient resources, the disk above all
+                code if code.starts_with("08") || code.starts_with("53") => refused(false, true),
+                _ => (StoreError::internal(error), Says::default()),
             }
         }
-        _ => (StoreError::internal(error), false),
+        _ => (StoreError::internal(error), Says::default()),
     }
 }
 
 /// The answer to COMMIT was an error: only an error of the database itself says "rolled back".
-pub(crate) fn from_postgres_commit(error: &sqlx::Error) -> (StoreError, bool) {
+pub(crate) fn from_postgres_commit(error: &sqlx::Error) -> (StoreError, Says) {
     match error {
         sqlx::Error::Database(database)
             if !database.code().unwrap_or_default().starts_with("57P") =>
         {
             from_postgres(error)
         }
-        _ => (StoreError::Unknown(error.to_string()), false),
+        _ => (StoreError::Unknown(error.to_string()), Says::default()),
     }
 }
 

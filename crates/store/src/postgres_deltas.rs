@@ -47,9 +47,9 @@ async fn work(pool: PgPool, shared: Shared, mut waiting: mpsc::Receiver<DeltaJob
     while waiting.recv_many(&mut batch, JOURNAL_BATCH).await > 0 {
         let jobs = std::sync::Arc::new(std::mem::take(&mut batch));
         let mut attempts = 0;
-        let outcome = loop {
+        let (outcome, says) = loop {
             attempts += 1;
-            let (outcome, retry) = postgres(&pool, |tx| {
+            let (outcome, says) = postgres(&pool, |tx| {
                 let jobs = jobs.clone();
                 Box::pin(async move {
                     let mut events = Vec::new();
@@ -58,10 +58,10 @@ async fn work(pool: PgPool, shared: Shared, mut waiting: mpsc::Receiver<DeltaJob
                 })
             })
             .await;
-            if outcome.is_err() && retry && attempts < 4 {
+            if outcome.is_err() && says.retry && attempts < 4 {
                 continue;
             }
-            break outcome;
+            break (outcome, says);
         };
         let jobs = std::sync::Arc::try_unwrap(jobs).unwrap_or_default();
         match outcome {
@@ -75,9 +75,7 @@ async fn work(pool: PgPool, shared: Shared, mut waiting: mpsc::Receiver<DeltaJob
             }
             Err(error) => {
                 tracing::warn!(%error, "deltas could not be stored");
-                if let StoreError::NotWritable(why) = &error {
-                    shared.health.not_writable(why);
-                }
+                shared.health.told(&error, says);
                 jobs.into_iter()
                     .for_each(|job| job.finish(Err(error.clone())));
             }

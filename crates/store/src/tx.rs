@@ -6,7 +6,7 @@ use domain::{ConversationId, Event, EventBody, RunId, StoreError, StoreResult, T
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
-use crate::error;
+use crate::error::{self, Says};
 use crate::sql::Sql;
 use crate::value::{Row, Value};
 
@@ -33,8 +33,8 @@ pub struct Tx {
     pub(crate) conn: Conn,
     /// Lines to be numbered and stored by [`crate::feed::flush`].
     pub(crate) pending: Vec<NewEvent>,
-    /// An error that goes away when the whole transaction is tried again.
-    pub(crate) retry: bool,
+    /// What the errors of its statements said.
+    pub(crate) says: Says,
     /// Something was deleted whose bytes should leave the WAL soon.
     pub(crate) scrub: bool,
 }
@@ -82,8 +82,9 @@ macro_rules! run {
                     .$method(&mut **conn)
                     .await
                     .map_err(|e| {
-                        let (error, retry) = error::from_postgres(&e);
-                        $self.retry |= retry;
+                        let (error, says) = error::from_postgres(&e);
+                        $self.says.retry |= says.retry;
+                        $self.says.unwritable |= says.unwritable;
                         error
                     })
                     .map(Into::into)
@@ -132,7 +133,7 @@ impl Tx {
         Self {
             conn,
             pending: Vec::new(),
-            retry: false,
+            says: Says::default(),
             scrub: false,
         }
     }

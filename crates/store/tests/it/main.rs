@@ -13,6 +13,7 @@ mod deletion;
 mod deltas;
 mod durability;
 mod feed;
+mod health;
 mod joining;
 mod journal;
 mod keys;
