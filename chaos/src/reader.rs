@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// A silence in which nothing is wrong.
 const QUIET: Duration = Duration::from_secs(18);
 
+/// Refusals in a row for want of a place among the account's sockets, [`PAUSE`] apart: ten seconds and
+/// more. A place that others left is given back long before.
+const REFUSED: usize = 250;
+
 /// Where the server is now: it comes back at another address.
 #[derive(Clone)]
 pub struct Address {
@@ -51,6 +55,8 @@ pub struct Reading {
     ended: BTreeSet<String>,
     pub broken: Vec<String>,
     pub resumed: usize,
+    /// In a row, for want of a place.
+    refused: usize,
 }
 
 impl Reading {
@@ -65,9 +71,14 @@ impl Reading {
                 self.ended.insert(data["run_id"].to_string());
             }
             // Others of the same account have just left theirs: it comes back with its cursor.
-            Some("error") if data["code"] == "too_many_sockets" => {}
+            Some("error") if data["code"] == "too_many_sockets" => {
+                self.refused += 1;
+                if self.refused == REFUSED {
+                    self.broken.push(format!("{REFUSED} times: {frame}"));
+                }
+            }
             Some("reset" | "error") => self.broken.push(frame.to_string()),
-            _ => {}
+            _ => self.refused = 0,
         }
     }
 
@@ -160,4 +171,19 @@ fn a_byte_that_is_missing_or_comes_twice_is_told() {
         assert_eq!(reading.broken.is_empty(), honest, "{:?}", reading.broken);
         assert_eq!(reading.texts[&(1, 1)] == "abcdef", honest);
     }
+}
+
+#[test]
+fn a_place_that_is_never_given_back_is_told() {
+    let refusal = json!({"type": "error", "data": {"code": "too_many_sockets"}});
+    let connection = json!({"type": "connection", "data": {"status": "ready"}});
+    let mut reading = Reading::default();
+    for frame in [&refusal, &connection, &refusal] {
+        for _ in 1..REFUSED {
+            reading.take(frame);
+        }
+    }
+    assert_eq!(reading.broken, [""; 0]);
+    reading.take(&refusal);
+    assert_eq!(reading.broken.len(), 1, "{:?}", reading.broken);
 }

@@ -26,8 +26,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// being asked again for all of them. How long a process needs to start is another matter.
 const HAND_OVER: Duration = Duration::from_secs(2);
 /// The slowest of them, on a machine that is busy with other things. A lease that had to run out
-/// would take ten.
-const HAND_OVER_AT_MOST: Duration = Duration::from_secs(9);
+/// would take six to nine and a half.
+const HAND_OVER_AT_MOST: Duration = Duration::from_secs(6);
 /// What a process needs to end beside its runs, on a machine that is busy with other things; a client
 /// that held it up would do so for ever.
 const LEAVES: Duration = Duration::from_secs(30);
