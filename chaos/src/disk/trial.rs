@@ -14,8 +14,10 @@ use crate::database::Database;
 
 /// `EX_IOERR`.
 const BROKEN: i32 = 74;
-/// Five seconds are promised; the machine may be busy, and half a dozen tracers make it so.
+/// Until something is decided; the machine may be busy, and half a dozen tracers make it so.
 const LEAVES: Duration = Duration::from_secs(30);
+/// Five seconds are promised, from the look at the disk's state that comes every second.
+const LEAVES_SOON: Duration = Duration::from_secs(7);
 const RUNS_END: Duration = Duration::from_secs(30);
 
 pub struct Report {
@@ -23,8 +25,17 @@ pub struct Report {
     /// The files on which it struck; empty: it was not reached.
     pub struck: Vec<String>,
     pub ended: Ended,
+    /// After a write whose outcome is unknown: how long it was there and not ready.
+    pub left_after: Option<Duration>,
     pub log: Log,
     pub broken: Vec<String>,
+}
+
+impl Report {
+    #[must_use]
+    pub fn left_late(&self) -> bool {
+        self.left_after.is_some_and(|after| after > LEAVES_SOON)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +81,7 @@ pub async fn run(template: &Template, fault: Fault, seed: u64) -> Report {
     binary.under(Some(strace.clone()));
     let mut log = Log::default();
     let mut broken = Vec::new();
+    let mut left_after = None;
     let unknown = fault.error == "EIO" && ["pwrite64", "fsync"].contains(&fault.call);
     let ended = match binary.try_start().await {
         Err(status) => {
@@ -89,6 +101,9 @@ pub async fn run(template: &Template, fault: Fault, seed: u64) -> Report {
             }
             if unknown && seen.well_again {
                 broken.push("it was ready again after a write whose outcome is unknown".to_owned());
+            }
+            if unknown && ended == Ended::Left {
+                left_after = seen.left_after;
             }
             log = work.log;
             ended
@@ -130,6 +145,7 @@ pub async fn run(template: &Template, fault: Fault, seed: u64) -> Report {
         fault,
         struck,
         ended,
+        left_after,
         log,
         broken,
     }
@@ -183,6 +199,8 @@ struct Seen {
     unready: usize,
     /// Ready after it was not.
     well_again: bool,
+    /// From the first time that it was not ready to the end, or to nobody's being there.
+    left_after: Option<Duration>,
 }
 
 impl Watch {
@@ -192,14 +210,22 @@ impl Watch {
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut seen = Seen::default();
+            let (mut unready, mut gone) = (None, None);
             while !until.is_cancelled() {
                 match is_ready(&base).await {
                     Some(true) => seen.well_again |= seen.unready > 0,
-                    Some(false) => seen.unready += 1,
-                    None => {}
+                    Some(false) => {
+                        seen.unready += 1;
+                        unready.get_or_insert_with(Instant::now);
+                    }
+                    None => {
+                        gone.get_or_insert_with(Instant::now);
+                    }
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            let gone = gone.unwrap_or_else(Instant::now);
+            seen.left_after = unready.map(|unready| gone.saturating_duration_since(unready));
             seen
         });
         Self { end, task }
