@@ -6,7 +6,7 @@ export const useWritable = create<{ writable: boolean }>(() => ({ writable: true
 
 /** The pause before the server is asked; each further one is twice as long. */
 const PAUSE = 3_000;
-const LONGEST_PAUSE = 30_000;
+const LONGEST_PAUSE = 10_000;
 /** So often in a row it must be well again: on a disk that is nearly full, a probe may fit where a message does not. */
 const WELL = 2;
 /** An answer that takes longer is none. */
