@@ -47,8 +47,11 @@ impl World {
             model(restored.phase),
             "{live:?} {restored:?}"
         );
-        // Whoever takes over has time again.
-        let last_call = live.last_call.filter(|limit| *limit != "time");
+        // Whoever takes over has time again, and is held by what else there is.
+        let last_call = match live.last_call {
+            Some("time") => restored.last_call,
+            limit => limit,
+        };
         assert_eq!(
             (live.model_calls, live.usage, last_call),
             (restored.model_calls, restored.usage, restored.last_call),
