@@ -42,8 +42,9 @@ pub struct Options {
     /// Length of one phase, in seconds
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// Time between phases that is not measured, in seconds: connections come and go
-    #[arg(long, default_value_t = 10)]
+    /// Time between phases that is not measured, in seconds: connections come and go, and slow readers
+    /// are given what the system takes for them
+    #[arg(long, default_value_t = 20)]
     pub settle: u64,
     /// P10: people with an answer streaming and a reader that takes it at once
     #[arg(long, default_value_t = 50)]
