@@ -1,9 +1,12 @@
 //! Tool calls: messages, outcomes, exactly-once commands, synthetic results.
 
+mod commands;
+mod ends;
+
 use domain::limits::LEASE_MS;
 use domain::step::ToolOutcome;
-use domain::store::{Finish, RunStore, TodoStore};
-use domain::todo::{Command, TodoAnswer};
+use domain::store::{RunStore, TodoStore};
+use domain::todo::Command;
 use domain::{
     CallId, CallState, EventBody, MessageStatus, MessageType, Role, RunState, StoreError,
     TodoCommand, ToolClass, ToolSuccess,
@@ -17,15 +20,16 @@ for_each_database! {
     a_repeated_model_step_is_recorded_once,
     a_refused_call_is_settled_with_its_step,
     an_outcome_is_kept,
-    commands_happen_exactly_once,
-    commands_survive_a_take_over,
     nothing_begins_once_a_stop_is_recorded,
     a_call_that_left_is_known_to_whoever_takes_over,
-    a_refused_command_tells_the_model,
-    todos_of_the_user,
-    an_end_settles_what_is_open,
-    an_end_between_two_answers_is_seen,
     calls_of_other_runs_are_not_found,
+}
+
+fn add(title: &str) -> Command {
+    Command::Todo(TodoCommand::Add {
+        title: title.to_owned(),
+        due_at: None,
+    })
 }
 
 async fn calls_and_results_are_messages(db: &TestDb) {
@@ -199,59 +203,6 @@ async fn an_outcome_is_kept(db: &TestDb) {
     assert_eq!(missing, Err(StoreError::NotFound));
 }
 
-fn add(title: &str) -> Command {
-    Command::Todo(TodoCommand::Add {
-        title: title.to_owned(),
-        due_at: None,
-    })
-}
-
-async fn commands_happen_exactly_once(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
-    let call = db.call("todo", ToolClass::Transactional, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
-    let tries = (0..8).map(|_| {
-        db.store
-            .commit_command(fence, call_id, add("milk"), db.now())
-    });
-    let outcomes = futures::future::try_join_all(tries).await.unwrap();
-    assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
-    let todos = db.store.todos(user.id).await.unwrap();
-    assert_eq!(todos.len(), 1);
-    assert_eq!(outcomes[0].result, domain::todo::todo_json(&todos[0]));
-    assert_eq!(db.latest(&sent).await.len(), 4);
-}
-
-async fn commands_survive_a_take_over(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, old) = db.started(user.id, "go").await;
-    let call = db.call("todo", ToolClass::Transactional, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(old, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
-    let first = db
-        .store
-        .commit_command(old, call_id, add("milk"), db.now())
-        .await
-        .unwrap();
-    db.later(LEASE_MS + 1);
-    let new = fence(&db.claim().await);
-    let second = db
-        .store
-        .commit_command(new, call_id, add("milk"), db.now())
-        .await
-        .unwrap();
-    assert_eq!(first, second);
-    assert_eq!(db.store.todos(user.id).await.unwrap().len(), 1);
-}
-
 async fn nothing_begins_once_a_stop_is_recorded(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (sent, fence) = db.started(user.id, "go").await;
@@ -314,199 +265,6 @@ async fn a_call_that_left_is_known_to_whoever_takes_over(db: &TestDb) {
         states,
         [CallState::Running, CallState::Intended, CallState::Failed]
     );
-}
-
-async fn a_refused_command_tells_the_model(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
-    let call = db.call("todo", ToolClass::Transactional, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
-    let missing = Command::Todo(TodoCommand::Remove {
-        id: domain::TodoId(77),
-    });
-    let outcome = db
-        .store
-        .commit_command(fence, call_id, missing, db.now())
-        .await
-        .unwrap();
-    assert_eq!(outcome.state, CallState::Failed);
-    assert_eq!(
-        db.latest(&sent).await[3].tool_success,
-        Some(ToolSuccess::False)
-    );
-}
-
-async fn todos_of_the_user(db: &TestDb) {
-    let (user, other) = (
-        db.user("a@example.org").await,
-        db.user("b@example.org").await,
-    );
-    let run = |command| db.store.todo_command(user.id, command, db.now());
-    let mut ids = Vec::new();
-    for title in ["one", "two", "three"] {
-        let command = TodoCommand::Add {
-            title: title.to_owned(),
-            due_at: Some(db.now()),
-        };
-        let TodoAnswer::One(todo) = run(command).await.unwrap() else {
-            panic!()
-        };
-        ids.push(todo.id);
-    }
-    let change = |id, done| TodoCommand::Change {
-        id,
-        title: None,
-        done,
-        due_at: Some(None),
-    };
-    let TodoAnswer::One(done) = run(change(ids[2], Some(true))).await.unwrap() else {
-        panic!()
-    };
-    assert_eq!(
-        (done.done, done.due_at, done.title.as_str()),
-        (true, None, "three")
-    );
-    let listed: Vec<_> = db
-        .store
-        .todos(user.id)
-        .await
-        .unwrap()
-        .iter()
-        .map(|t| t.id)
-        .collect();
-    assert_eq!(listed, [ids[1], ids[0], ids[2]]);
-    assert_eq!(
-        run(TodoCommand::Remove { id: ids[0] }).await.unwrap(),
-        TodoAnswer::Removed(ids[0])
-    );
-    assert_eq!(
-        run(TodoCommand::Remove { id: ids[0] }).await.unwrap(),
-        TodoAnswer::NotFound
-    );
-    assert_eq!(
-        run(change(ids[0], None)).await.unwrap(),
-        TodoAnswer::NotFound
-    );
-    let foreign = db
-        .store
-        .todo_command(other.id, change(ids[1], None), db.now())
-        .await
-        .unwrap();
-    assert_eq!(foreign, TodoAnswer::NotFound);
-    assert_eq!(db.store.todos_by_id(user.id, &ids).await.unwrap().len(), 2);
-    assert_eq!(db.store.todos_by_id(other.id, &ids).await.unwrap(), vec![]);
-    let kinds = db.kinds_after(user.id, 0).await;
-    assert_eq!(kinds, ["todo", "todo", "todo", "todo", "todo_deleted"]);
-}
-
-async fn an_end_settles_what_is_open(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
-    let calls = vec![
-        db.call("asked", ToolClass::Effectful, true),
-        db.call("left", ToolClass::Effectful, false),
-        db.call("stayed", ToolClass::Effectful, false),
-        db.call("read", ToolClass::ReadOnly, false),
-    ];
-    let step = db.model_step(sent.ai_message.id, calls.clone());
-    db.store.record_model_step(fence, step).await.unwrap();
-    for index in [1, 3] {
-        db.store
-            .call_running(fence, calls[index].call.call_id, db.now())
-            .await
-            .unwrap();
-    }
-    let finish = Finish {
-        state: RunState::Cancelled,
-        message_status: MessageStatus::Cancelled,
-        text: None,
-        ..db.completed("")
-    };
-    db.store.finish(fence, finish).await.unwrap();
-    let messages = db.latest(&sent).await;
-    let results: Vec<_> = messages
-        .iter()
-        .filter(|message| message.message_type == MessageType::ToolResult)
-        .map(|message| {
-            (
-                message.tool_name.clone().unwrap(),
-                message.tool_success.unwrap(),
-            )
-        })
-        .collect();
-    let expected = [
-        ("asked", ToolSuccess::False),
-        ("left", ToolSuccess::Unknown),
-        ("stayed", ToolSuccess::False),
-        ("read", ToolSuccess::False),
-    ];
-    assert_eq!(
-        results,
-        expected.map(|(name, success)| (name.to_owned(), success))
-    );
-    let states: Vec<_> = messages
-        .iter()
-        .filter(|message| message.message_type == MessageType::ToolCall)
-        .map(|message| message.additional_data.as_ref().unwrap()["state"].clone())
-        .collect();
-    assert_eq!(states, ["denied", "unknown", "failed", "failed"]);
-    let open = domain::store::ApprovalStore::approvals(&db.store, user.id)
-        .await
-        .unwrap();
-    assert_eq!(open, vec![]);
-    let after = db.store.sent(user.id, sent.run.run_id).await.unwrap();
-    assert_eq!(
-        (after.run.state, after.ai_message.status),
-        (RunState::Cancelled, MessageStatus::Cancelled)
-    );
-}
-
-async fn an_end_between_two_answers_is_seen(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
-    let call = db.call("read", ToolClass::ReadOnly, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
-    let outcome = ToolOutcome {
-        state: CallState::Succeeded,
-        result: json!(1),
-    };
-    db.store
-        .record_outcome(fence, call_id, outcome, db.now())
-        .await
-        .unwrap();
-    let error = domain::RunError {
-        code: "model_unreachable".to_owned(),
-        detail: "Try again.".to_owned(),
-        retryable: true,
-    };
-    let finish = Finish {
-        state: RunState::Failed,
-        message_status: MessageStatus::Failed,
-        text: Some(String::new()),
-        error: Some(error.clone()),
-        ..db.completed("")
-    };
-    db.store.finish(fence, finish).await.unwrap();
-    let after = db.store.sent(user.id, sent.run.run_id).await.unwrap();
-    assert_eq!(
-        (after.ai_message.status, after.ai_message.content.as_str()),
-        (MessageStatus::Failed, "")
-    );
-    let data = json!({ "model": "test/model", "error": error });
-    assert_eq!(after.ai_message.additional_data, Some(data));
-    assert_eq!(
-        (after.run.error, after.run.state),
-        (Some(error), RunState::Failed)
-    );
-    assert_eq!(db.latest(&sent).await.len(), 5);
 }
 
 async fn calls_of_other_runs_are_not_found(db: &TestDb) {
