@@ -70,6 +70,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         keys::STATEMENTS,
         maintenance::STATEMENTS,
         messages::STATEMENTS,
+        messages::writing::STATEMENTS,
         open::STATEMENTS,
         permissions::STATEMENTS,
         restored::STATEMENTS,
