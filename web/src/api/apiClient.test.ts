@@ -4,22 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { chatApi } from "./chatApi";
 import { ApiError } from "./problem";
 import { restoreSession, signIn, signOut, useSession } from "./session";
+import { at, tokens as loginTokens, user } from "./testData";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
-const user = {
-  id: 1,
-  email: "a@b.c",
-  full_name: "A",
-  role: "user" as const,
-  created_at: "2026-01-01T00:00:00Z",
-};
 const tokens = (access_token: string, expires_in = 600) => ({
+  ...loginTokens(),
   access_token,
-  refresh_token: "never used here",
-  token_type: "bearer",
   expires_in,
-  mfa_required: false,
-  user,
 });
 
 let refreshes = 0;
@@ -54,7 +44,7 @@ beforeEach(() => {
 
 it("restores the session from the cookie when the page loads", async () => {
   await restoreSession();
-  expect(useSession.getState()).toMatchObject({ status: "signed-in", user });
+  expect(useSession.getState()).toMatchObject({ status: "signed-in", user: user() });
 });
 
 it("is signed out, without a word about expiry, when there is no session", async () => {

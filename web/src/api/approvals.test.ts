@@ -5,9 +5,9 @@ import { approvalsQuery, decide } from "./approvals";
 import { receiveFrame } from "./live";
 import { keys, queryClient } from "./queryClient";
 import { signIn } from "./session";
+import { at, tokens } from "./testData";
 import type { Approval } from "./types";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
 const sent: unknown[] = [];
 let listed: Approval[] = [];
 let answer: () => Response;
@@ -46,14 +46,7 @@ afterAll(() => server.close());
 beforeEach(() => {
   sent.length = 0;
   listed = [];
-  signIn({
-    access_token: "a",
-    refresh_token: "",
-    token_type: "bearer",
-    expires_in: 600,
-    mfa_required: false,
-    user: { id: 1, email: "a@b.c", full_name: "A", role: "user", created_at: "2026-01-01T00:00:00Z" },
-  });
+  signIn(tokens());
 });
 afterEach(() => queryClient.clear());
 

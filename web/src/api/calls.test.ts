@@ -6,8 +6,8 @@ import { decideCall } from "./calls";
 import { permissionsQuery, revokePermission } from "./permissions";
 import { keys, queryClient } from "./queryClient";
 import { signIn } from "./session";
+import { at, tokens } from "./testData";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
 const sent: unknown[] = [];
 let answer: () => Response;
 let permitted: { tool_name: string; created_at: string }[] = [];
@@ -28,14 +28,7 @@ beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
 afterAll(() => server.close());
 beforeEach(() => {
   sent.length = 0;
-  signIn({
-    access_token: "a",
-    refresh_token: "",
-    token_type: "bearer",
-    expires_in: 600,
-    mfa_required: false,
-    user: { id: 1, email: "a@b.c", full_name: "A", role: "user", created_at: "2026-01-01T00:00:00Z" },
-  });
+  signIn(tokens());
 });
 afterEach(() => {
   queryClient.clear();

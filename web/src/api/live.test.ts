@@ -4,12 +4,12 @@ import { describe, expect, it, vi } from "vitest";
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import { regenerate, stopRun, watchConversation } from "./live";
-import { at, connected, server, settle, withLiveConnection } from "./liveHarness";
+import { connected, server, settle, withLiveConnection } from "./liveHarness";
 import { type Branch, toBranch } from "./messageList";
 import { permissionsQuery } from "./permissions";
 import { keys, queryClient } from "./queryClient";
 import { flushStreams, useStreams } from "./streamStore";
-import { conversation, message } from "./testData";
+import { at, conversation, message } from "./testData";
 import { useVersion } from "./version";
 
 withLiveConnection();

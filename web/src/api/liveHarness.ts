@@ -7,12 +7,11 @@ import { useOutbox } from "./outbox";
 import { queryClient } from "./queryClient";
 import { sendMessage } from "./sending";
 import { signIn } from "./session";
-import { message } from "./testData";
+import { at, message, tokens } from "./testData";
 
 // The live connection of a signed-in user, for tests: a socket in the test's hands, requests that
 // are answered here, and a clock that stands.
 
-export const at = (path: string) => `http://localhost:3000/api/v1${path}`;
 /** The messages that came by plain requests. */
 export const posted: Record<string, unknown>[] = [];
 let socketsAllowed = true;
@@ -56,14 +55,7 @@ export function withLiveConnection(): void {
     posted.length = 0;
     socketsAllowed = true;
     useOutbox.setState({ waiting: [], refused: [], held: {} });
-    signIn({
-      access_token: "a",
-      refresh_token: "",
-      token_type: "bearer",
-      expires_in: 600,
-      mfa_required: false,
-      user: { id: 1, email: "a@b.c", full_name: "A", role: "user", created_at: "2026-01-01T00:00:00Z" },
-    });
+    signIn(tokens());
     vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval", "Date"] });
     stop = startLive(1);
     await connected();

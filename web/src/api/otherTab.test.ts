@@ -1,27 +1,13 @@
 import { afterAll, afterEach, beforeEach, expect, it, vi } from "vitest";
 import { signIn, signOut, useSession } from "./session";
-import type { TokenResponse, User } from "./types";
+import { tokens, user } from "./testData";
+import type { User } from "./types";
 
 const tab = new BroadcastChannel("rejoinder.session");
-const user = (id: number, full_name: string): User => ({
-  id,
-  full_name,
-  email: `${id}@example.org`,
-  role: "user",
-  created_at: "2026-01-01T00:00:00.000Z",
-});
-const ada = user(1, "Ada");
-const grace = user(2, "Grace");
-const tokensOf = (who: User): TokenResponse => ({
-  access_token: "a",
-  refresh_token: "r",
-  token_type: "bearer",
-  expires_in: 600,
-  mfa_required: false,
-  user: who,
-});
+const ada = user();
+const grace = user({ id: 2, email: "grace@example.org", full_name: "Grace" });
 const elsewhere = (message: unknown) => tab.postMessage(message);
-const signInElsewhere = (who: User) => elsewhere({ type: "token", tokens: tokensOf(who) });
+const signInElsewhere = (who: User) => elsewhere({ type: "token", tokens: tokens(who) });
 /** What the page knows after a reload. */
 async function afterReload() {
   vi.resetModules();
@@ -35,7 +21,7 @@ const assign = vi.fn();
 beforeEach(() => {
   assign.mockClear();
   vi.spyOn(location, "assign").mockImplementation(assign);
-  signIn(tokensOf(ada));
+  signIn(tokens(ada));
 });
 afterEach(() => signOut());
 

@@ -3,7 +3,6 @@ import { describe, expect, it, vi } from "vitest";
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import {
-  at,
   connected,
   eventually,
   firstId,
@@ -21,7 +20,7 @@ import type { Branch } from "./messageList";
 import { outbox, useOutbox } from "./outbox";
 import { keys, queryClient } from "./queryClient";
 import { signOut } from "./session";
-import { message } from "./testData";
+import { at, message } from "./testData";
 
 withLiveConnection();
 

@@ -1,4 +1,30 @@
-import type { Conversation, Message } from "./types";
+import type { Conversation, Message, TokenResponse, User } from "./types";
+
+/** Where the page asks for this in a test. */
+export const at = (path: string) => `http://localhost:3000/api/v1${path}`;
+
+export function user(fields: Partial<User> = {}): User {
+  return {
+    id: 1,
+    email: "ada@example.org",
+    full_name: "Ada",
+    role: "user",
+    created_at: "2026-01-01T00:00:00.000Z",
+    ...fields,
+  };
+}
+
+/** What a login answers. */
+export function tokens(of: User = user()): TokenResponse {
+  return {
+    access_token: "a",
+    refresh_token: "r",
+    token_type: "bearer",
+    expires_in: 600,
+    mfa_required: false,
+    user: of,
+  };
+}
 
 /** A message for tests; only what matters to the test is given. */
 export function message(fields: Partial<Message> & { id: number }): Message {

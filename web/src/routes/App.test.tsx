@@ -1,234 +1,17 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { RouterProvider } from "@tanstack/react-router";
-import { act, render, screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse, http } from "msw";
-import { setupServer } from "msw/node";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "@/api/fakeSocket";
 import { noteTaken } from "@/api/otherTab";
 import { useOutbox } from "@/api/outbox";
 import { keys, queryClient } from "@/api/queryClient";
-import { restoreSession, signOut } from "@/api/session";
-import { conversation, message } from "@/api/testData";
+import { at, conversation, message } from "@/api/testData";
 import { useWritable } from "@/api/writable";
+import { ada, open, server, state, withApp } from "./appHarness";
 import { router } from "./router";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
-const problem = (status: number, detail: string, errors?: unknown) =>
-  HttpResponse.json({ type: "", title: "", status, code: "x", detail, errors }, { status });
-const ada = {
-  id: 1,
-  email: "ada@example.org",
-  full_name: "Ada",
-  role: "admin",
-  created_at: "2026-01-01T00:00:00Z",
-};
-
-let firstStart = false;
-let signedIn = false;
-const registered: unknown[] = [];
-
-const server = setupServer(
-  http.get(at("/meta"), () =>
-    HttpResponse.json({
-      name: "Rejoinder",
-      version: "1",
-      first_start: firstStart,
-      registration: "closed",
-      setup_code_required: firstStart,
-      password_reset_command: "rejoinder user passwd EMAIL",
-    }),
-  ),
-  http.post(at("/auth/refresh"), () => (signedIn ? tokens() : problem(401, "Sign in first."))),
-  http.post(at("/auth/register"), async ({ request }) => {
-    registered.push(await request.json());
-    return HttpResponse.json(ada, { status: 201 });
-  }),
-  http.post(at("/auth/login"), async ({ request }) => {
-    const { password } = (await request.json()) as { password: string };
-    if (password !== "correct horse") return problem(401, "The e-mail or the password is wrong.");
-    signedIn = true;
-    return tokens();
-  }),
-  http.post(at("/chat/ws-ticket"), () => HttpResponse.json({ ticket: "t", expires_in: 30 })),
-  http.get(at("/chat/approvals"), () => HttpResponse.json({ approvals: [] })),
-  // Asked for after a refusal because nothing can be stored.
-  http.get("http://localhost:3000/ready", () => HttpResponse.json({ status: "ready" })),
-  http.get(at("/models"), () =>
-    HttpResponse.json({
-      models: [{ id: "local/tiny", label: "Tiny", provider: "local", built_in: true, context_window: 2048 }],
-      default: "local/tiny",
-      unlisted: [],
-    }),
-  ),
-  http.get(at("/chat/conversations"), () =>
-    HttpResponse.json({ conversations: [], total: 0, page: 1, per_page: 30, next_cursor: null }),
-  ),
-  http.get(at("/chat/conversations/c1/messages"), () => HttpResponse.json([])),
-  http.get(at("/chat/conversations/c1/permissions"), () => HttpResponse.json({ permissions: [] })),
-  http.post(at("/auth/logout"), () => new HttpResponse(null, { status: 204 })),
-  http.get(at("/chat/conversations/c1"), () =>
-    HttpResponse.json(conversation({ conversation_id: "c1", title: "Greetings" })),
-  ),
-  http.get(at("/chat/conversations/c2/messages"), () => HttpResponse.json([])),
-  http.get(at("/chat/conversations/c2/permissions"), () => HttpResponse.json({ permissions: [] })),
-  http.get(at("/chat/conversations/c2"), () =>
-    HttpResponse.json(conversation({ conversation_id: "c2", title: "Recipes" })),
-  ),
-);
-
-function tokens() {
-  return HttpResponse.json({
-    access_token: "a",
-    refresh_token: "r",
-    token_type: "bearer",
-    expires_in: 600,
-    mfa_required: false,
-    user: ada,
-  });
-}
-
-beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
-afterAll(() => server.close());
-beforeEach(async () => {
-  vi.stubGlobal("WebSocket", FakeSocket);
-  FakeSocket.all = [];
-  firstStart = false;
-  signedIn = false;
-  registered.length = 0;
-  useOutbox.setState({ waiting: [], refused: [], held: {} });
-  signOut();
-  router.history.replace("/");
-});
-afterEach(() => {
-  queryClient.clear();
-  server.resetHandlers();
-  vi.unstubAllGlobals();
-});
-
-async function open(): Promise<void> {
-  await restoreSession();
-  render(
-    <QueryClientProvider client={queryClient}>
-      <RouterProvider router={router} />
-    </QueryClientProvider>,
-  );
-}
-
-describe("before signing in", () => {
-  it("a new server asks for its first account, with the setup code, and lets it in", async () => {
-    firstStart = true;
-    await open();
-    await screen.findByRole("heading", { name: "Create the admin account" });
-    await userEvent.type(screen.getByLabelText("Full name"), "Ada");
-    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
-    await userEvent.type(screen.getByLabelText("Password"), "correct horse");
-    const code = screen.getByLabelText("Setup code");
-    // As the server prints it: what to look for.
-    const hint = document.getElementById(code.getAttribute("aria-describedby") ?? "")?.textContent;
-    expect(hint).toContain("“setup code for the first account: …”");
-    await userEvent.type(code, "1234");
-    await userEvent.click(screen.getByRole("button", { name: "Create account" }));
-    await screen.findByRole("textbox", { name: "Message" });
-    expect(registered).toEqual([
-      { email: "ada@example.org", password: "correct horse", full_name: "Ada", setup_code: "1234" },
-    ]);
-  });
-
-  it("says beside the field what is wrong with it, and keeps what was typed", async () => {
-    firstStart = true;
-    server.use(
-      http.post(at("/auth/register"), () =>
-        problem(422, "Some values are not valid.", [
-          { pointer: "/password", message: "Use at least 8 characters." },
-        ]),
-      ),
-    );
-    await open();
-    await userEvent.type(await screen.findByLabelText("Full name"), "Ada");
-    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
-    await userEvent.type(screen.getByLabelText("Password"), "short");
-    await userEvent.type(screen.getByLabelText("Setup code"), "1234");
-    await userEvent.click(screen.getByRole("button", { name: "Create account" }));
-    const field = await screen.findByRole("textbox", { name: "Email" });
-    await screen.findByText("Use at least 8 characters.");
-    expect(screen.getByLabelText("Password").getAttribute("aria-invalid")).toBe("true");
-    expect((field as HTMLInputElement).value).toBe("ada@example.org");
-    expect(screen.queryByText("Some values are not valid.")).toBeNull();
-  });
-
-  it("a wrong password gets the server's words, and the right one goes on", async () => {
-    await open();
-    await screen.findByRole("heading", { name: "Sign in" });
-    expect(screen.getByText("rejoinder user passwd EMAIL")).toBeDefined();
-    await userEvent.type(screen.getByLabelText("Email"), "ada@example.org");
-    await userEvent.type(screen.getByLabelText("Password"), "wrong");
-    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
-    expect((await screen.findByRole("alert")).textContent).toBe("The e-mail or the password is wrong.");
-    await userEvent.clear(screen.getByLabelText("Password"));
-    await userEvent.type(screen.getByLabelText("Password"), "correct horse{enter}");
-    await screen.findByRole("textbox", { name: "Message" });
-  });
-});
-
-describe("leaving", () => {
-  const kept = () => Object.keys(localStorage).filter((key) => /outbox|draft/.test(key));
-  const foreign = [
-    { content: "of somebody else", client_message_id: "x", user_id: 2, tab: "t", created_at: 0 },
-  ];
-
-  /** Signed in, with a draft here and elsewhere, and a message that nobody has taken yet. */
-  beforeEach(async () => {
-    signedIn = true;
-    localStorage.setItem("rejoinder.outbox", JSON.stringify(foreign));
-    localStorage.setItem("rejoinder.draft.2.c9", "of somebody else");
-    localStorage.setItem("rejoinder.draft.1.c7", "half a thought");
-    await open();
-    const field = await screen.findByRole("textbox", { name: "Message" });
-    await userEvent.type(field, "a secret{enter}");
-    await userEvent.type(field, "another");
-    expect(localStorage.getItem("rejoinder.outbox")).toContain("a secret");
-    expect(localStorage.getItem("rejoinder.draft.1.")).toBe("another");
-  });
-
-  const expectNothingLeft = () => {
-    expect(kept().sort()).toEqual(["rejoinder.draft.2.c9", "rejoinder.outbox"]);
-    expect(JSON.parse(localStorage.getItem("rejoinder.outbox") ?? "")).toEqual(foreign);
-    expect(useOutbox.getState()).toEqual({ waiting: [], refused: [], held: {} });
-  };
-  const signInAgain = async () => {
-    await userEvent.type(await screen.findByLabelText("Email"), "ada@example.org");
-    await userEvent.type(screen.getByLabelText("Password"), "correct horse{enter}");
-    return await screen.findByRole<HTMLTextAreaElement>("textbox", { name: "Message" });
-  };
-
-  it("by signing out leaves no draft and no message behind, not even for oneself", async () => {
-    await userEvent.click(screen.getByRole("button", { name: "Account: Ada" }));
-    await userEvent.click(await screen.findByRole("menuitem", { name: "Sign out" }));
-    await screen.findByRole("heading", { name: "Sign in" });
-    expectNothingLeft();
-    expect((await signInAgain()).value).toBe("");
-  });
-
-  it("by deleting the account leaves nothing either", async () => {
-    server.use(http.delete(at("/auth/me"), () => new HttpResponse(null, { status: 204 })));
-    await userEvent.click(screen.getByRole("button", { name: "Account: Ada" }));
-    await userEvent.click(await screen.findByRole("menuitem", { name: "Account" }));
-    await userEvent.click(await screen.findByRole("tab", { name: "Delete account" }));
-    await userEvent.type(await screen.findByLabelText("Password"), "correct horse");
-    await userEvent.click(screen.getByRole("button", { name: "Delete account" }));
-    await screen.findByRole("heading", { name: "Sign in" });
-    expectNothingLeft();
-  });
-
-  it("because the session ended keeps all of it for who signs in again", async () => {
-    signedIn = false;
-    act(() => signOut({ expired: true }));
-    expect(localStorage.getItem("rejoinder.outbox")).toContain("a secret");
-    expect((await signInAgain()).value).toBe("another");
-  });
-});
+withApp();
 
 describe("a conversation", () => {
   const connected = () => waitFor(() => expect(FakeSocket.all.length).toBeGreaterThan(0));
@@ -244,7 +27,7 @@ describe("a conversation", () => {
   };
 
   beforeEach(async () => {
-    signedIn = true;
+    state.signedIn = true;
     await open();
     await screen.findByRole("textbox", { name: "Message" });
     await connected();

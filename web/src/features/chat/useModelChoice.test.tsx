@@ -5,10 +5,9 @@ import { setupServer } from "msw/node";
 import type { ReactNode } from "react";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queryClient } from "@/api/queryClient";
-import { conversation } from "@/api/testData";
+import { at, conversation } from "@/api/testData";
 import { useModelChoice } from "./useModelChoice";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
 const model = (id: string) => {
   const [provider = "", label = ""] = id.split("/");
   return { id, label, provider, built_in: provider === "local", context_window: 2048 };

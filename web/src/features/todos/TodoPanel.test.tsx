@@ -5,10 +5,10 @@ import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queryClient } from "@/api/queryClient";
+import { at } from "@/api/testData";
 import type { Todo } from "@/api/types";
 import TodoPanel from "./TodoPanel";
 
-const at = (path: string) => `http://localhost:3000/api/v1${path}`;
 const sent: unknown[] = [];
 let todos: Todo[] = [];
 
