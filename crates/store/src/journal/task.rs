@@ -51,6 +51,18 @@ struct Batch {
     deltas: Vec<DeltaJob>,
 }
 
+impl Batch {
+    /// Nothing was committed: everybody who waits is told so.
+    fn refuse(self, error: &StoreError) {
+        for job in self.writes {
+            job.finish(Err(error.clone()));
+        }
+        for job in self.deltas {
+            job.finish(Err(error.clone()));
+        }
+    }
+}
+
 impl Task {
     pub(super) fn new(
         writer: SqliteConnection,
@@ -165,17 +177,10 @@ impl Task {
         if batch.writes.is_empty() && batch.deltas.is_empty() {
             return;
         }
-        let Batch { mut writes, deltas } = batch;
         if let Health::Broken(why) = self.health.get() {
-            let error = StoreError::Unknown(why);
-            writes
-                .into_iter()
-                .for_each(|job| job.finish(Err(error.clone())));
-            deltas
-                .into_iter()
-                .for_each(|job| job.finish(Err(error.clone())));
-            return;
+            return batch.refuse(&StoreError::Unknown(why));
         }
+        let Batch { mut writes, deltas } = batch;
         match self.attempt(&mut writes, &deltas).await {
             Ok((outcomes, delta_outcomes, events)) => {
                 self.health.writable();
@@ -192,12 +197,7 @@ impl Task {
             Err(error) => {
                 tracing::error!(%error, "a group commit failed");
                 self.health.failed(&error);
-                writes
-                    .into_iter()
-                    .for_each(|job| job.finish(Err(error.clone())));
-                deltas
-                    .into_iter()
-                    .for_each(|job| job.finish(Err(error.clone())));
+                Batch { writes, deltas }.refuse(&error);
             }
         }
     }
