@@ -24,13 +24,8 @@ fn the_first_line_names_the_address_and_the_data_is_private() {
 fn accounts_and_logins_survive_a_kill_and_the_lock_goes_with_the_process() {
     let operator = Operator::new();
     let server = operator.serve(&[]);
-    let account = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A"});
-    assert_eq!(server.post("/api/v1/auth/register", &account).status(), 201);
-    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
-    let login: Value = server
-        .post("/api/v1/auth/login", &credentials)
-        .json()
-        .unwrap();
+    assert_eq!(register(&server, None), 201);
+    let login = login(&server);
     server.kill();
     let server = operator.serve(&[]);
     let refresh = json!({"refresh_token": login["refresh_token"]});
@@ -56,13 +51,8 @@ fn the_policies_of_the_file_hold_and_are_shown() {
     assert_eq!(config["tool_policy"], expected);
 
     let server = operator.serve(&[]);
-    let account = json!({"email": "a@b.c", "password": "correct horse", "full_name": "A"});
-    assert_eq!(server.post("/api/v1/auth/register", &account).status(), 201);
-    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
-    let login: Value = server
-        .post("/api/v1/auth/login", &credentials)
-        .json()
-        .unwrap();
+    assert_eq!(register(&server, None), 201);
+    let login = login(&server);
     let listed: Value = crate::support::client()
         .get(format!("{}/api/v1/tools", server.url))
         .bearer_auth(login["access_token"].as_str().unwrap())
@@ -94,11 +84,7 @@ fn beyond_loopback_the_first_account_needs_the_code_that_was_printed_last() {
 
     // Accounts exist: nothing is printed. When the last one goes, a new code is.
     let (server, mut lines) = beyond_loopback(&operator);
-    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
-    let login: Value = server
-        .post("/api/v1/auth/login", &credentials)
-        .json()
-        .unwrap();
+    let login = login(&server);
     let deleted = crate::support::client()
         .delete(format!("{}/api/v1/auth/me", server.url))
         .bearer_auth(login["access_token"].as_str().unwrap())
@@ -133,6 +119,14 @@ fn register(server: &Server, code: Option<&str>) -> u16 {
         "setup_code": code});
     let answer = server.post("/api/v1/auth/register", &body);
     answer.status().as_u16()
+}
+
+fn login(server: &Server) -> Value {
+    let credentials = json!({"email": "a@b.c", "password": "correct horse"});
+    server
+        .post("/api/v1/auth/login", &credentials)
+        .json()
+        .unwrap()
 }
 
 #[test]

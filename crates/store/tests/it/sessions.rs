@@ -2,7 +2,6 @@
 
 use domain::limits::{REFRESH_GRACE_MS, SESSION_MS};
 use domain::store::{SessionStore, UserStore};
-use domain::user::UserPatch;
 use domain::{Rotation, Session, SessionId, StoreError, UserId};
 
 use crate::support::{PASSWORD_HASH, TestDb, for_each_database};
@@ -57,14 +56,7 @@ async fn a_login_beside_a_change_of_the_password_leaves_no_session(db: &TestDb) 
         assert_eq!(left, [], "a session of the old password");
         hash = next;
     }
-    let patch = UserPatch {
-        disabled: Some(true),
-        ..UserPatch::default()
-    };
-    db.store
-        .update_user(user.id, patch, db.now())
-        .await
-        .unwrap();
+    db.disable(user.id).await;
     let refused = db.store.create_session(new(db, user.id), hash).await;
     assert_eq!(refused, Err(StoreError::NotFound));
 }
@@ -154,14 +146,7 @@ async fn dead_sessions_are_gone(db: &TestDb) {
         Rotation::Gone
     );
     let disabled = session(db, user.id).await;
-    let patch = UserPatch {
-        disabled: Some(true),
-        ..UserPatch::default()
-    };
-    db.store
-        .update_user(user.id, patch, db.now())
-        .await
-        .unwrap();
+    db.disable(user.id).await;
     assert_eq!(
         db.store
             .rotate_session(disabled, 1, db.now())

@@ -8,7 +8,7 @@ use tools::HttpToolConfig;
 
 use crate::orders::{
     ORDER, allowed, ask, assert_whole, databases, decide, decision, ended, next_turn_works, order,
-    outcome, start, text, told, waiting,
+    outcome, restarted, start, text, told, waiting,
 };
 
 #[tokio::test]
@@ -163,11 +163,7 @@ async fn an_approval_outlives_the_server() {
             let user = app.user().await;
             let sent = ask(&user, ORDER).await;
             let approval = waiting(&user).await;
-            let token = user.token();
-
-            let app = app.restart().await;
-            let user = app.client();
-            user.set_token(token);
+            let (app, user) = restarted(app, &user).await;
             assert_eq!(waiting(&user).await, approval);
             assert_eq!(witness.entries(), []);
             decide(&user, &approval, word).await;

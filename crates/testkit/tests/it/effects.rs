@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use domain::ToolClass;
-use serde_json::json;
-use testkit::{Behaviour, Port, TestApp, Witness};
+use serde_json::{Value, json};
+use testkit::{Behaviour, Client, Port, TestApp, Witness};
 use tools::HttpToolConfig;
 
 use crate::orders::{
     ORDER, allowed, ask, assert_whole, databases, decide, ended, next_turn_works, of_type, order,
-    outcome, start, text, told, waiting,
+    outcome, restarted, start, text, told, waiting,
 };
 
 #[tokio::test]
@@ -30,31 +30,31 @@ async fn p5_a_service_that_dies_after_it_acted_leaves_the_call_unknown_and_unrep
         assert!(told(&app).contains("may or may not"));
         next_turn_works(&user, &sent).await;
 
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         next_turn_works(&user, &sent).await;
         assert_eq!(witness.entries().len(), 1);
         app.stop().await;
     }
 }
 
+/// A user whose one call has been made, and not answered.
+async fn under_way(app: &TestApp, witness: &Witness) -> (Client, Value) {
+    witness.behave(Behaviour::Hang);
+    let user = app.user().await;
+    let sent = user.try_send_async(&json!({ "content": ORDER })).await;
+    let sent = sent.unwrap().expect(202);
+    witness.acted(1).await;
+    (user, sent)
+}
+
 #[tokio::test]
 async fn p5_a_restart_while_the_call_is_under_way_leaves_it_unknown() {
     for database in databases().await {
         let witness = Witness::start().await;
-        witness.behave(Behaviour::Hang);
         let app = start(database, allowed(witness.url())).await;
-        let user = app.user().await;
-        let sent = user.try_send_async(&json!({ "content": ORDER })).await;
-        let sent = sent.unwrap().expect(202);
-        witness.acted(1).await;
+        let (user, sent) = under_way(&app, &witness).await;
         witness.behave(Behaviour::Answer);
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         let (state, messages) = ended(&user, &sent).await;
         assert_eq!(state, "completed");
         let (state, success, _) = outcome(&messages);
@@ -68,22 +68,15 @@ async fn p5_a_restart_while_the_call_is_under_way_leaves_it_unknown() {
 async fn p5_a_keyed_call_is_made_again_with_its_key() {
     for database in databases().await {
         let witness = Witness::start().await;
-        witness.behave(Behaviour::Hang);
         let tool = HttpToolConfig {
             class: ToolClass::Keyed,
             idempotency_header: Some("Idempotency-Key".to_owned()),
             ..allowed(witness.url())
         };
         let app = start(database, tool).await;
-        let user = app.user().await;
-        let sent = user.try_send_async(&json!({ "content": ORDER })).await;
-        let sent = sent.unwrap().expect(202);
-        witness.acted(1).await;
+        let (user, sent) = under_way(&app, &witness).await;
         witness.behave(Behaviour::Answer);
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         let (state, messages) = ended(&user, &sent).await;
         assert_eq!(state, "completed");
         assert_eq!(outcome(&messages).0, "succeeded");
@@ -99,12 +92,8 @@ async fn p5_a_keyed_call_is_made_again_with_its_key() {
 async fn p5_a_stop_ends_a_slow_call_as_unknown() {
     for database in databases().await {
         let witness = Witness::start().await;
-        witness.behave(Behaviour::Hang);
         let app = start(database, allowed(witness.url())).await;
-        let user = app.user().await;
-        let sent = user.try_send_async(&json!({ "content": ORDER })).await;
-        let sent = sent.unwrap().expect(202);
-        witness.acted(1).await;
+        let (user, sent) = under_way(&app, &witness).await;
         let asked = app.model.answers().len();
         let stop = format!("/chat/runs/{}/cancel", text(&sent, "run_id"));
         user.post(&stop, json!({})).await.expect(200);

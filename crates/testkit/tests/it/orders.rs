@@ -58,6 +58,15 @@ pub(crate) async fn start(database: TestDatabase, tool: HttpToolConfig) -> TestA
     TestApp::with(database, options).await
 }
 
+/// The server again, and the user as before, still signed in.
+pub(crate) async fn restarted(app: TestApp, user: &Client) -> (TestApp, Client) {
+    let token = user.token();
+    let app = app.restart().await;
+    let user = app.client();
+    user.set_token(token);
+    (app, user)
+}
+
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap()
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use testkit::{Client, Witness};
 use tools::HttpToolConfig;
 
-use crate::orders::{ORDER, ask, databases, decision, ended, order, start, text, waiting};
+use crate::orders::{
+    ORDER, ask, databases, decision, ended, order, restarted, start, text, waiting,
+};
 
 async fn again(user: &Client, sent: &Value) -> Value {
     let body = json!({ "content": ORDER, "conversation_id": sent["conversation_id"] });
@@ -48,10 +50,7 @@ async fn a_permission_holds_in_its_conversation_until_it_is_revoked() {
         assert_eq!(witness.entries().len(), 1);
 
         // Not asked for again, after a restart neither; and the card says why.
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         let second = again(&user, &sent).await;
         assert_eq!(second["ai_message"]["status"], "complete");
         assert_eq!(witness.entries().len(), 2);

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use testkit::app::Options;
 use testkit::{Client, TestApp, TestDatabase, scripted_text};
 
-use crate::orders::{ask, databases, decide, ended, next_turn_works, outcome, told, waiting};
+use crate::orders::{
+    ask, databases, decide, ended, next_turn_works, outcome, restarted, told, waiting,
+};
 
 const ADD: &str = r#"Note it [[script: tool=todo_add args={"title":"milk"} tokens=3]]"#;
 
@@ -42,10 +44,7 @@ async fn a_built_in_tool_that_asks_waits_and_then_acts_once() {
         assert_eq!(titles(&user).await, [] as [&str; 0]);
 
         // It waits through a restart, and a second word after the first changes nothing.
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         assert_eq!(waiting(&user).await, approval);
         assert_eq!(titles(&user).await, [] as [&str; 0]);
         decide(&user, &approval, "approve").await;
@@ -56,10 +55,7 @@ async fn a_built_in_tool_that_asks_waits_and_then_acts_once() {
         assert_eq!((state, success), ("succeeded", "true"));
         assert_eq!(titles(&user).await, ["milk"]);
 
-        let token = user.token();
-        let app = app.restart().await;
-        let user = app.client();
-        user.set_token(token);
+        let (app, user) = restarted(app, &user).await;
         next_turn_works(&user, &sent).await;
         assert_eq!(titles(&user).await, ["milk"]);
         app.stop().await;

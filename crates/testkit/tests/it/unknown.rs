@@ -9,8 +9,8 @@ use testkit::{Behaviour, Client, TestApp, Witness, scripted_text};
 use tools::HttpToolConfig;
 
 use crate::orders::{
-    ORDER, allowed, ask, assert_whole, databases, ended, next_turn_works, outcome, start, text,
-    told,
+    ORDER, allowed, ask, assert_whole, databases, ended, next_turn_works, outcome, restarted,
+    start, text, told,
 };
 
 /// A server with an order that the service acted on and never answered.
@@ -64,10 +64,7 @@ impl Doubt {
     }
 
     async fn restarted(mut self) -> Self {
-        let token = self.user.token();
-        self.app = self.app.restart().await;
-        self.user = self.app.client();
-        self.user.set_token(token);
+        (self.app, self.user) = restarted(self.app, &self.user).await;
         self
     }
 

@@ -1,9 +1,9 @@
 //! Transactional tools: the effect and its outcome in one transaction.
 
 use domain::limits::LEASE_MS;
-use domain::store::{RunStore, TodoStore};
+use domain::store::{RunStore, Sent, TodoStore};
 use domain::todo::{Command, TodoAnswer};
-use domain::{CallState, TodoCommand, ToolClass, ToolSuccess};
+use domain::{CallId, CallState, Fence, TodoCommand, ToolClass, ToolSuccess, UserId};
 
 use super::add;
 use crate::support::{TestDb, fence, for_each_database};
@@ -15,15 +15,21 @@ for_each_database! {
     todos_of_the_user,
 }
 
-async fn commands_happen_exactly_once(db: &TestDb) {
-    let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
+/// A run whose model asked for one command.
+async fn planned(db: &TestDb, user_id: UserId) -> (Sent, Fence, CallId) {
+    let (sent, fence) = db.started(user_id, "go").await;
     let call = db.call("todo", ToolClass::Transactional, false);
     let call_id = call.call.call_id;
     db.store
         .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
         .await
         .unwrap();
+    (sent, fence, call_id)
+}
+
+async fn commands_happen_exactly_once(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let (sent, fence, call_id) = planned(db, user.id).await;
     let tries = (0..8).map(|_| {
         db.store
             .commit_command(fence, call_id, add("milk"), db.now())
@@ -38,13 +44,7 @@ async fn commands_happen_exactly_once(db: &TestDb) {
 
 async fn commands_survive_a_take_over(db: &TestDb) {
     let user = db.user("a@example.org").await;
-    let (sent, old) = db.started(user.id, "go").await;
-    let call = db.call("todo", ToolClass::Transactional, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(old, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
+    let (_, old, call_id) = planned(db, user.id).await;
     let first = db
         .store
         .commit_command(old, call_id, add("milk"), db.now())
@@ -63,13 +63,7 @@ async fn commands_survive_a_take_over(db: &TestDb) {
 
 async fn a_refused_command_tells_the_model(db: &TestDb) {
     let user = db.user("a@example.org").await;
-    let (sent, fence) = db.started(user.id, "go").await;
-    let call = db.call("todo", ToolClass::Transactional, false);
-    let call_id = call.call.call_id;
-    db.store
-        .record_model_step(fence, db.model_step(sent.ai_message.id, vec![call]))
-        .await
-        .unwrap();
+    let (sent, fence, call_id) = planned(db, user.id).await;
     let missing = Command::Todo(TodoCommand::Remove {
         id: domain::TodoId(77),
     });

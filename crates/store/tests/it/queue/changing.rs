@@ -14,6 +14,16 @@ for_each_database! {
     what_has_begun_is_not_queued,
 }
 
+/// What would wait behind this run, under a key.
+fn keyed(db: &TestDb, active: &Run, content: &str) -> SendMessage {
+    SendMessage {
+        conversation_id: Some(active.conversation_id),
+        key: key("k", "body"),
+        on_busy: OnBusy::Enqueue,
+        ..db.message(active.user_id, content)
+    }
+}
+
 async fn stop_leaves_the_queue_alone(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (active, held) = db.started(user.id, "go").await;
@@ -45,12 +55,7 @@ async fn stop_leaves_the_queue_alone(db: &TestDb) {
 async fn a_run_that_waits_can_be_stopped(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (active, held) = db.started(user.id, "go").await;
-    let send = SendMessage {
-        conversation_id: Some(active.run.conversation_id),
-        key: key("k", "body"),
-        on_busy: OnBusy::Enqueue,
-        ..db.message(user.id, "first")
-    };
+    let send = keyed(db, &active.run, "first");
     let first = db.store.send(send.clone()).await.unwrap();
     let second = enqueue(db, &active.run, "second").await;
     let run = db
@@ -92,12 +97,7 @@ async fn a_run_that_waits_can_be_stopped(db: &TestDb) {
 async fn a_message_that_waits_can_be_changed(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (active, held) = db.started(user.id, "go").await;
-    let send = SendMessage {
-        conversation_id: Some(active.run.conversation_id),
-        key: key("k", "body"),
-        on_busy: OnBusy::Enqueue,
-        ..db.message(user.id, "tyop")
-    };
+    let send = keyed(db, &active.run, "tyop");
     let sent = db.store.send(send.clone()).await.unwrap();
     let end = i64::try_from(db.feed(user.id).await.len()).unwrap();
     let (id, message) = (active.run.conversation_id, sent.user_message.id);
@@ -125,12 +125,7 @@ async fn a_message_that_waits_can_be_changed(db: &TestDb) {
 async fn a_message_that_waits_can_be_removed(db: &TestDb) {
     let user = db.user("a@example.org").await;
     let (active, held) = db.started(user.id, "go").await;
-    let send = SendMessage {
-        conversation_id: Some(active.run.conversation_id),
-        key: key("k", "body"),
-        on_busy: OnBusy::Enqueue,
-        ..db.message(user.id, "first")
-    };
+    let send = keyed(db, &active.run, "first");
     let first = db.store.send(send.clone()).await.unwrap();
     let second = enqueue(db, &active.run, "second").await;
     let end = i64::try_from(db.feed(user.id).await.len()).unwrap();

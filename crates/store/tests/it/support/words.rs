@@ -7,7 +7,7 @@ use domain::store::{
     Admission, ConversationStore, FeedStore, Finish, IdempotencyKey, ModelStep, PlannedCall,
     Regenerate, RunStore, SendMessage, Sent, UserStore,
 };
-use domain::user::NewUser;
+use domain::user::{NewUser, UserPatch};
 use domain::*;
 use serde_json::json;
 
@@ -20,6 +20,17 @@ impl TestDb {
             .create_user(user, Admission::Granted)
             .await
             .unwrap()
+    }
+
+    pub async fn disable(&self, user_id: UserId) {
+        let patch = UserPatch {
+            disabled: Some(true),
+            ..UserPatch::default()
+        };
+        self.store
+            .update_user(user_id, patch, self.now())
+            .await
+            .unwrap();
     }
 
     pub fn message(&self, user_id: UserId, content: &str) -> SendMessage {
