@@ -16,15 +16,24 @@ mod sqlite {
     pub(super) const CONSTRAINT_FOREIGNKEY: i64 = 19 | (3 << 8);
 }
 
+fn sqlite_code(error: &sqlx::Error) -> Option<i64> {
+    let code = error.as_database_error()?.code()?;
+    code.parse().ok()
+}
+
+/// SQLite's words, and what they mean where they don't say it.
+pub(crate) fn told_by_sqlite(error: &sqlx::Error) -> String {
+    match sqlite_code(error) {
+        Some(sqlite::IOERR_SHMSIZE) => format!("the disk is full: {error}"),
+        _ => error.to_string(),
+    }
+}
+
 /// Outside of a commit: whatever happened, the transaction will be rolled back.
 pub(crate) fn from_sqlite(error: &sqlx::Error) -> StoreError {
-    let code = error
-        .as_database_error()
-        .and_then(|e| e.code())
-        .and_then(|code| code.parse::<i64>().ok());
-    match code {
+    match sqlite_code(error) {
         Some(sqlite::CONSTRAINT_FOREIGNKEY) => StoreError::NotFound,
-        Some(sqlite::IOERR_SHMSIZE) => StoreError::NotWritable(error.to_string()),
+        Some(sqlite::IOERR_SHMSIZE) => StoreError::NotWritable(told_by_sqlite(error)),
         Some(code) => match code & 0xff {
             sqlite::BUSY | sqlite::READONLY | sqlite::FULL | sqlite::CANTOPEN => {
                 StoreError::NotWritable(error.to_string())

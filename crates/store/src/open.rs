@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::SqlStore;
 use crate::db::{Db, HealthCell, Shared};
 use crate::durability;
+use crate::error::told_by_sqlite;
 use crate::journal::{Journal, checkpoint};
 use crate::lock::create_private_dir;
 use crate::postgres;
@@ -92,6 +93,10 @@ pub(crate) fn database(error: impl std::fmt::Display) -> OpenError {
     OpenError::Database(error.to_string())
 }
 
+pub(crate) fn sqlite(error: sqlx::Error) -> OpenError {
+    OpenError::Database(told_by_sqlite(&error))
+}
+
 fn migration(error: MigrateError) -> OpenError {
     match error {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
@@ -136,11 +141,11 @@ fn refuse_memory(url: &str) -> Result<(), OpenError> {
 
 async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     private_file(options.get_filename())?;
-    let mut writer = pragmas::ask(options).connect().await.map_err(database)?;
+    let mut writer = pragmas::ask(options).connect().await.map_err(sqlite)?;
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(&mut writer)
         .await
-        .map_err(database)?;
+        .map_err(sqlite)?;
     let mut parts = version
         .split('.')
         .map(|part| part.parse::<u32>().unwrap_or(0));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use crate::open::{OpenError, database};
+use crate::open::{OpenError, sqlite};
 
 /// More of the log than this is given back to the file system.
 const WAL_KEPT_BYTES: &str = "67108864";
@@ -88,13 +88,10 @@ pub(crate) fn not_held(name: &str, found: &str) -> OpenError {
 /// Texts and numbers alike.
 async fn value(conn: &mut SqliteConnection, pragma: &'static str) -> Result<String, OpenError> {
     use sqlx::Row;
-    let row = sqlx::query(pragma)
-        .fetch_one(conn)
-        .await
-        .map_err(database)?;
+    let row = sqlx::query(pragma).fetch_one(conn).await.map_err(sqlite)?;
     row.try_get_unchecked::<String, _>(0)
         .or_else(|_| row.try_get::<i64, _>(0).map(|number| number.to_string()))
-        .map_err(database)
+        .map_err(sqlite)
 }
 
 #[cfg(test)]

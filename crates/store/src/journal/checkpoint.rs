@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::Task;
 use crate::error;
-use crate::open::{OpenError, database};
+use crate::open::{OpenError, sqlite};
 use crate::tx::Conn;
 
 /// Pages of the log from which on it is written back.
@@ -24,7 +24,7 @@ pub(crate) async fn before_serving(writer: &mut SqliteConnection) -> Result<(), 
         .execute(writer)
         .await
         .map(|_| ())
-        .map_err(database)
+        .map_err(sqlite)
 }
 
 /// How far the log got.
