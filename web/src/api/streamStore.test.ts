@@ -149,11 +149,15 @@ describe("message frames", () => {
     expect(shown()).toBeUndefined();
   });
 
-  it("let a message that went on after its end stream again", () => {
-    applyMessage(streaming("Hel", { status: "interrupted" }));
+  it("that are older than the end of their revision do not revive it", () => {
+    applyMessage(streaming("Hello", { status: "complete" }));
     applyMessage(streaming("Hel"));
-    expect(applyDelta(delta(3, "lo"))).toBe("applied");
-    expect(shown()).toBe("Hello");
+    applyMessage(streaming("Hel", { status: "awaiting_approval" }));
+    expect(shown()).toBeUndefined();
+    expect(applyDelta(delta(3, "lo"))).toBe("ignored");
+    applyMessage(streaming("", { revision: 2 }));
+    expect(applyDelta(delta(0, "Again", { revision: 2 }))).toBe("applied");
+    expect(shown()).toBe("Again");
   });
 });
 

@@ -51,7 +51,11 @@ export function applyMessage(message: Message): void {
   const known = live.get(id);
   // A reply to a request may be older than what the feed has told.
   if (revision < (known?.revision ?? finished.get(id) ?? 0)) return;
-  if (!isOpen(message)) {
+  const open = isOpen(message);
+  // Made before the end of this revision, which never goes on; an answer that is complete and waits for
+  // approval has all its text in the message.
+  if (open && (finished.get(id) ?? -1) >= revision) return;
+  if (!open) {
     finished.set(id, revision);
     if (live.delete(id)) touch(id);
     return;
