@@ -134,6 +134,7 @@ export function receiveFrame(frame: ServerFrame): void {
       return;
     case "reset":
       clearStreams();
+      outbox.disown();
       activity.clear();
       stopping.clear();
       void queryClient.invalidateQueries({ predicate: isLiveQuery });
@@ -144,6 +145,7 @@ export function receiveFrame(frame: ServerFrame): void {
 
 function takeMessage(message: Message): void {
   applyMessage(message);
+  if (message.client_message_id) beginWith(message, message.client_message_id);
   receiveMessage(message);
   if (message.client_message_id) {
     outbox.acknowledge(message.client_message_id, message.conversation_id);
@@ -184,10 +186,19 @@ function takeTodo(todo: Todo | { id: number; deleted: boolean }): void {
   });
 }
 
+/**
+ * A conversation that this page has just begun is all here. The answer to one that was begun before a
+ * reload, or by another tab, may have come and gone: that is fetched.
+ */
+function beginWith(message: Message, clientMessageId: string): void {
+  const isFirst = message.parent_id === null && !isQueued(message);
+  if (isFirst && outbox.isOwn(clientMessageId)) beginConversation(message);
+}
+
 function takeAck(ack: AckData): void {
   const id = ack.conversation_id;
   const waits = isQueued(ack.message);
-  if (ack.message.parent_id === null && !waits) beginConversation(ack.message);
+  beginWith(ack.message, ack.client_message_id);
   receiveMessage(ack.message);
   const known = useActivity.getState().runs[id];
   const entry = outbox.get(ack.client_message_id);

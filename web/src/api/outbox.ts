@@ -40,6 +40,8 @@ const ABANDONED_AFTER = 15_000;
 export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [], held: {} }));
 
 const tab = tabId();
+/** Messages that this page has sent since its feed began: it has heard all that became of them. */
+const own = new Set<string>();
 type AckListener = (message: Waiting, conversationId: string) => void;
 const listeners = new Set<AckListener>();
 
@@ -64,6 +66,7 @@ function store(entries: Waiting[]): void {
 export const outbox = {
   /** Takes up what a reload, or a login that ended, left unacknowledged. The ids make re-sending safe. */
   adopt(userId: number): void {
+    outbox.disown();
     // Where nothing can be stored, what is here is all there is.
     useOutbox.setState(({ waiting }) => ({ waiting: waiting.filter((entry) => entry.user_id === userId) }));
     takeUp(outbox.elsewhere(userId).filter((entry) => entry.tab === tab));
@@ -83,6 +86,15 @@ export const outbox = {
     return left;
   },
 
+  /** Whether nothing of what the message began can have been missed here. */
+  isOwn: (clientMessageId: string): boolean => own.has(clientMessageId),
+
+  /** What became of the message, or of all that wait, may have been missed. */
+  disown(clientMessageId?: string): void {
+    if (clientMessageId === undefined) own.clear();
+    else own.delete(clientMessageId);
+  },
+
   /** The message, as long as it waits. */
   get: (clientMessageId: string): Waiting | undefined =>
     useOutbox.getState().waiting.find(({ client_message_id }) => client_message_id === clientMessageId),
@@ -95,6 +107,7 @@ export const outbox = {
       tab,
       created_at: Date.now(),
     };
+    own.add(entry.client_message_id);
     store([...stored(), entry]);
     useOutbox.setState(({ waiting }) => ({ waiting: [...waiting, entry] }));
     return entry;
@@ -150,6 +163,7 @@ function takeUp(entries: Waiting[]): void {
 
 function take(clientMessageId: string): Waiting | undefined {
   const entry = outbox.get(clientMessageId);
+  own.delete(clientMessageId);
   const rest = ({ client_message_id }: Waiting) => client_message_id !== clientMessageId;
   store(stored().filter(rest));
   useOutbox.setState(({ waiting, held: { [clientMessageId]: _, ...held } }) => ({

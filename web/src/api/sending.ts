@@ -99,6 +99,8 @@ async function post(entry: Waiting): Promise<void> {
     });
     void queryClient.invalidateQueries({ queryKey: keys.conversations });
   } catch (error) {
+    // It may have been stored where no feed tells of it.
+    outbox.disown(client_message_id);
     // Unreachable, or the session is being renewed: the next round takes it.
     if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) return;
     takeRefusal(client_message_id, { ...error, detail: error.message });
