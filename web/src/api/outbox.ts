@@ -1,6 +1,7 @@
 import { create } from "zustand";
 import { storage } from "@/util/storage";
 import { uuid } from "@/util/uuid";
+import { restoreDraft } from "./drafts";
 import type { OutgoingMessage } from "./frames";
 import { onLeave } from "./session";
 
@@ -12,11 +13,11 @@ export interface Waiting extends OutgoingMessage {
   created_at: number;
 }
 
-/** A message that the server refused: its text goes back to the input. */
+/** Why the server refused a message, to be said where its text stands in the input again. */
 interface Refusal {
   client_message_id: string;
+  user_id: number;
   conversation_id: string | null;
-  content: string;
   reason: string;
 }
 
@@ -68,7 +69,11 @@ export const outbox = {
   adopt(userId: number): void {
     outbox.disown();
     // Where nothing can be stored, what is here is all there is.
-    useOutbox.setState(({ waiting }) => ({ waiting: waiting.filter((entry) => entry.user_id === userId) }));
+    const ofUser = (entry: { user_id: number }) => entry.user_id === userId;
+    useOutbox.setState(({ waiting, refused }) => ({
+      waiting: waiting.filter(ofUser),
+      refused: refused.filter(ofUser),
+    }));
     takeUp(outbox.elsewhere(userId).filter((entry) => entry.tab === tab));
   },
 
@@ -127,16 +132,21 @@ export const outbox = {
     return times;
   },
 
-  refuse(clientMessageId: string, reason: string): void {
-    const entry = take(clientMessageId);
+  /** Its text goes back to the input of its conversation, or of a new one where that is gone. */
+  refuse(clientMessageId: string, reason: string, gone = false): void {
+    const entry = outbox.get(clientMessageId);
     if (!entry) return;
-    const { client_message_id, conversation_id, content } = entry;
+    const { user_id, content } = entry;
+    const conversation_id = gone ? null : entry.conversation_id;
+    // First of all: what is in neither place at once would be lost with the page.
+    restoreDraft(user_id, conversation_id, content);
+    take(clientMessageId);
     useOutbox.setState(({ refused }) => ({
-      refused: [...refused, { client_message_id, conversation_id, content, reason }],
+      refused: [...refused, { client_message_id: clientMessageId, user_id, conversation_id, reason }],
     }));
   },
 
-  /** The input has taken the text back. */
+  /** The reason has been said. */
   dismiss(clientMessageId: string): void {
     useOutbox.setState(({ refused }) => ({
       refused: refused.filter((entry) => entry.client_message_id !== clientMessageId),

@@ -217,14 +217,6 @@ const NOT_NOW = [
   { status: 503, code: "outcome_unknown" },
   { status: 503, code: "unreadable" },
 ];
-const NEVER = [
-  { status: 403, code: "forbidden" },
-  { status: 404, code: "not_found" },
-  { status: 409, code: "queue_full" },
-  { status: 410, code: "gone" },
-  { status: 413, code: "body_too_large" },
-  { status: 422, code: "validation_failed" },
-];
 
 describe("a message that is not taken", () => {
   const said = (frames: Record<string, unknown>[]) =>
@@ -307,31 +299,5 @@ describe("a message that is not taken", () => {
     expect(posted).toHaveLength(1);
     await settle(2_000);
     await eventually(() => expect(posted).toHaveLength(2));
-  });
-
-  it.each(NEVER)("for $status $code goes back to the input, with the reason", async (answer) => {
-    say("too much", "c1");
-    refuse(firstId(), answer);
-    expect(useOutbox.getState()).toMatchObject({
-      waiting: [],
-      refused: [{ conversation_id: "c1", content: "too much", reason: "For a reason." }],
-    });
-    expect(localStorage.getItem("rejoinder.outbox")).toBeNull();
-    await settle(16_000);
-    expect(sentMessages(FakeSocket.last)).toHaveLength(1);
-  });
-
-  it.each(NEVER)("for $status $code comes back from a request", async (answer) => {
-    answering(answer);
-    socketless();
-    say("too much", "c1");
-    await settle(9_000);
-    await eventually(() =>
-      expect(useOutbox.getState()).toMatchObject({
-        waiting: [],
-        refused: [{ content: "too much", reason: "For a reason." }],
-      }),
-    );
-    expect(posted).toHaveLength(1);
   });
 });

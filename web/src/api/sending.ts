@@ -12,6 +12,7 @@ const FALLBACK_AFTER = 4_000;
 /** The first pause before a message that the server could not take goes out again. */
 const PAUSE = 1_000;
 const LONGEST_PAUSE = 15_000;
+const GONE = "The conversation this was written in is gone. The text is in the input here.";
 
 interface Way {
   readonly isOpen: boolean;
@@ -118,9 +119,10 @@ type Refusal = Pick<Problem, "status" | "code" | "detail"> & { retryAfter?: numb
  * get another id and could be stored twice.
  */
 export function takeRefusal(clientMessageId: string, refusal: Refusal): void {
-  if (!outbox.get(clientMessageId)) return;
+  const entry = outbox.get(clientMessageId);
+  if (!entry) return;
   if (!mayPass(refusal.status)) {
-    outbox.refuse(clientMessageId, refusal.detail);
+    refuse(entry, refusal);
     return;
   }
   const times = outbox.hold(clientMessageId, refusal.code);
@@ -128,6 +130,13 @@ export function takeRefusal(clientMessageId: string, refusal: Refusal): void {
   const timer = setTimeout(() => again(clientMessageId), Math.min(wanted, LONGEST_PAUSE));
   clearTimeout(pausing.get(clientMessageId));
   pausing.set(clientMessageId, timer);
+}
+
+function refuse({ client_message_id, conversation_id }: Waiting, { status, detail }: Refusal): void {
+  const gone = conversation_id !== null && (status === 404 || status === 410);
+  outbox.refuse(client_message_id, gone ? GONE : detail, gone);
+  // Where it is open, the page shows that it is gone, and the way to a new one.
+  if (gone) void queryClient.invalidateQueries({ queryKey: keys.messages(conversation_id) });
 }
 
 /** Too slow, too early, too often, or the server's own trouble: not the message's fault. */

@@ -1,5 +1,6 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { conversationTitle } from "@/api/conversationService";
+import { useDraft } from "@/api/drafts";
 import { regenerate, stopRun } from "@/api/live";
 import { ApiError, errorText } from "@/api/problem";
 import { sendMessage } from "@/api/sending";
@@ -9,7 +10,6 @@ import { Announcer, hasDoubts } from "./Announcer";
 import { type ChatDialog, ChatDialogs } from "./ChatDialogs";
 import { ChatHeader } from "./ChatHeader";
 import { ChatNotices } from "./ChatNotices";
-import { useDraft } from "./drafts";
 import { EmptyState } from "./EmptyState";
 import { LoadFailed, Loading, NotFound } from "./InsteadOfMessages";
 import { MessageInput, type MessageInputHandle } from "./MessageInput";

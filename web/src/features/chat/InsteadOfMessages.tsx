@@ -1,5 +1,6 @@
 import { useEffect, useEffectEvent, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
+import { useOutbox } from "@/api/outbox";
 import { Button } from "@/ui/Button";
 import { Skeleton } from "@/ui/Skeleton";
 import { useDelayed } from "@/util/useDelayed";
@@ -25,10 +26,12 @@ export function Loading() {
 }
 
 export function NotFound({ onNewConversation }: { onNewConversation: () => void }) {
+  const kept = useOutbox(({ refused }) => refused.some(({ conversation_id }) => conversation_id === null));
   return (
     <div className="m-auto max-w-sm px-4 text-center">
       <h2 className="font-semibold text-xl">This conversation is not here</h2>
       <p className="mt-2 text-muted">It may have been deleted, or it belongs to another account.</p>
+      {kept && <p className="mt-2">What you wrote is in the input of a new one.</p>}
       <Button kind="primary" className="mt-6" onClick={onNewConversation}>
         Start a new one
       </Button>

@@ -2,7 +2,7 @@ import { fireEvent, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
 import { beforeEach, describe, expect, it } from "vitest";
-import { restoreDraft, useDraft } from "./drafts";
+import { restoreDraft, useDraft } from "@/api/drafts";
 import { MessageInput } from "./MessageInput";
 
 let sent: string[];

@@ -1,10 +1,9 @@
 import { useEffect, useState } from "react";
 import { outbox, useOutbox, type Waiting } from "@/api/outbox";
-import { restoreDraft } from "./drafts";
 
 /**
- * The messages of a conversation that are on their way. One that was refused goes back to the input;
- * a first one that arrived opens its conversation.
+ * The messages of a conversation that are on their way. Why one was refused is said here, where its text
+ * is in the input again; a first one that arrived opens its conversation.
  */
 export function useOutgoing({
   userId,
@@ -36,14 +35,13 @@ export function useOutgoing({
   );
 
   const refused = useOutbox((state) =>
-    state.refused.find((entry) => entry.conversation_id === conversationId),
+    state.refused.find((entry) => entry.user_id === userId && entry.conversation_id === conversationId),
   );
   useEffect(() => {
     if (!refused) return;
-    restoreDraft(userId, conversationId, refused.content);
     onRefused(refused.reason);
     outbox.dismiss(refused.client_message_id);
-  }, [refused, userId, conversationId, onRefused]);
+  }, [refused, onRefused]);
 
   return waiting;
 }

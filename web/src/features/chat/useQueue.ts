@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { changeQueued, removeQueued } from "@/api/conversationService";
+import { restoreDraft } from "@/api/drafts";
 import type { Message } from "@/api/types";
-import { restoreDraft } from "./drafts";
 
 /** The queued message that is being changed, and what it says by now. */
 export interface QueueEdit {

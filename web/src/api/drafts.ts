@@ -1,6 +1,6 @@
 import { create } from "zustand";
-import { onLeave } from "@/api/session";
 import { storage } from "@/util/storage";
+import { onLeave } from "./session";
 
 /** What stands in the input, by conversation; the empty name is the conversation not yet begun. */
 interface Drafts {
