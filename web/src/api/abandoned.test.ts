@@ -77,6 +77,13 @@ it("a message that was taken over is left to the tab that took it", async () => 
   expect(sent).toEqual([]);
 });
 
+it("a tab that was loaded again says at once what it has taken up", async () => {
+  const own = ours().client_message_id;
+  stop();
+  stop = begin();
+  await vi.waitFor(() => expect(heard).toEqual([{ type: "mine", ids: [own] }]));
+});
+
 it("a message that got through in time is nobody's any more", async () => {
   const own = ours().client_message_id;
   keep(left("x"));
@@ -95,6 +102,8 @@ it("ends, and then answers for nothing", async () => {
   expect(sent).toEqual([]);
   // Another page looks: it hears of no owner.
   const second = begin();
+  await vi.waitFor(() => expect(heard).toContainEqual({ type: "mine", ids: [own] }));
+  heard = [];
   other.postMessage({ type: "whose", ids: [own] });
   await vi.waitFor(() => expect(heard).toContainEqual({ type: "mine", ids: [own] }));
   expect(heard.filter(({ type }) => type === "mine")).toHaveLength(1);

@@ -1,4 +1,4 @@
-import { outbox, type Waiting } from "./outbox";
+import { outbox, useOutbox, type Waiting } from "./outbox";
 
 /** How often messages are looked for whose tab has gone. */
 const LOOK_EVERY = 5_000;
@@ -28,6 +28,8 @@ export function takeOverAbandoned(userId: number, send: (entry: Waiting) => unkn
     else tell("mine", data.ids.filter(outbox.get));
   });
 
+  // While this page was being loaded it could not answer for what it has taken up by now.
+  tell("mine", useOutbox.getState().waiting.map(idOf));
   const look = () => {
     const taken = outbox.takeOver(userId, unclaimed);
     tell("mine", taken.map(idOf));

@@ -35,7 +35,7 @@ interface Outbox {
 }
 
 const KEY = "rejoinder.outbox";
-/** A tab that is being loaded again has this long to take its messages up itself. */
+/** A message that was written less long ago is left to its tab, which may be loading again. */
 const ABANDONED_AFTER = 15_000;
 
 export const useOutbox = create<Outbox>(() => ({ waiting: [], refused: [], held: {} }));
