@@ -74,7 +74,7 @@ export const outbox = {
       waiting: waiting.filter(ofUser),
       refused: refused.filter(ofUser),
     }));
-    takeUp(outbox.elsewhere(userId).filter((entry) => entry.tab === tab));
+    takeUp(outbox.elsewhere(userId).filter(outbox.isOurs));
   },
 
   /** What this browser keeps of the user that is not on its way from this tab. */
@@ -90,6 +90,9 @@ export const outbox = {
     takeUp(left);
     return left;
   },
+
+  /** Whether it was written in this tab, before a reload or since; others were only left to it. */
+  isOurs: (entry: Waiting): boolean => entry.tab === tab,
 
   /** Whether nothing of what the message began can have been missed here. */
   isOwn: (clientMessageId: string): boolean => own.has(clientMessageId),

@@ -2,6 +2,7 @@ import { type ReactNode, Suspense, useCallback, useEffect, useRef, useState } fr
 import { conversationTitle } from "@/api/conversationService";
 import { useDraft } from "@/api/drafts";
 import { regenerate, stopRun } from "@/api/live";
+import { outbox } from "@/api/outbox";
 import { ApiError, errorText } from "@/api/problem";
 import { sendMessage } from "@/api/sending";
 import type { Message, User } from "@/api/types";
@@ -174,7 +175,7 @@ export function ChatPage({
             onStop={stop}
             onRecall={recall}
             busy={activeId !== null}
-            blocked={waiting.length > 0}
+            blocked={waiting.some(outbox.isOurs)}
             handle={input}
           />
         </div>

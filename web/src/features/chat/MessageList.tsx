@@ -4,7 +4,7 @@ import { useActivity } from "@/api/activityStore";
 import { forgetOlder } from "@/api/conversationService";
 import type { RunData } from "@/api/frames";
 import type { Branch } from "@/api/messageList";
-import type { Waiting } from "@/api/outbox";
+import { outbox, type Waiting } from "@/api/outbox";
 import { useStreams } from "@/api/streamStore";
 import type { Approval, Message } from "@/api/types";
 import { cx } from "@/ui/cx";
@@ -91,7 +91,7 @@ export default function MessageList({
   const { far, toEnd, handlers } = useFollow(scroller, list.getTotalSize());
 
   // What one says oneself is always shown.
-  const lastWaiting = waiting.at(-1)?.client_message_id;
+  const lastWaiting = waiting.findLast(outbox.isOurs)?.client_message_id;
   useLayoutEffect(() => {
     if (lastWaiting) toEnd();
   }, [lastWaiting, toEnd]);

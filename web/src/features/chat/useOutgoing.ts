@@ -3,7 +3,8 @@ import { outbox, useOutbox, type Waiting } from "@/api/outbox";
 
 /**
  * The messages of a conversation that are on their way. Why one was refused is said here, where its text
- * is in the input again; a first one that arrived opens its conversation.
+ * is in the input again; a first one that arrived opens its conversation. One that another tab left
+ * behind is only sent: whoever writes something else here is not led away from it.
  */
 export function useOutgoing({
   userId,
@@ -18,7 +19,9 @@ export function useOutgoing({
 }): Waiting[] {
   const all = useOutbox(({ waiting }) => waiting);
   const [begun, setBegun] = useState<Waiting | null>(null);
-  const waiting = all.filter((entry) => entry.conversation_id === conversationId);
+  const waiting = all.filter(
+    (entry) => entry.conversation_id === conversationId && (conversationId !== null || outbox.isOurs(entry)),
+  );
   // Until its conversation is open, a first message stays where it is: the empty page would blink up.
   if (begun && conversationId === null) waiting.push(begun);
 
@@ -27,7 +30,7 @@ export function useOutgoing({
   useEffect(
     () =>
       outbox.onAcknowledged((entry, id) => {
-        if (entry.conversation_id !== null || conversationId !== null) return;
+        if (entry.conversation_id !== null || conversationId !== null || !outbox.isOurs(entry)) return;
         setBegun(entry);
         onOpenConversation(id);
       }),
