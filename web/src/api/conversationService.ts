@@ -174,6 +174,13 @@ export const knowsMessage = ({ id, conversation_id }: Message): boolean =>
     .getQueryData<Branch>(keys.messages(conversation_id))
     ?.messages.some((message) => message.id === id) ?? false;
 
+/** Whether the message is here with this text, in the branch or in the queue. */
+export function saysAlready({ id, conversation_id }: Message, text: string): boolean {
+  const branch = queryClient.getQueryData<Branch>(keys.messages(conversation_id));
+  const now = branch?.messages.concat(branch.queued).find((message) => message.id === id);
+  return now?.content === text;
+}
+
 /** The first message of a conversation that this page started: nothing needs to be fetched for it. */
 export function beginConversation(message: Message): void {
   queryClient.setQueryData<Branch>(

@@ -3,6 +3,8 @@ import userEvent from "@testing-library/user-event";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Branch } from "@/api/messageList";
+import { keys, queryClient } from "@/api/queryClient";
 import { message } from "@/api/testData";
 import type { Message } from "@/api/types";
 import { QueuedMessage } from "./QueuedMessage";
@@ -31,7 +33,10 @@ beforeEach(() => {
   vi.clearAllMocks();
   localStorage.clear();
 });
-afterEach(() => server.resetHandlers());
+afterEach(() => {
+  queryClient.clear();
+  server.resetHandlers();
+});
 
 let userId = 0;
 const problem = vi.fn();
@@ -104,6 +109,24 @@ describe("a message that waits", () => {
     rerender(<Harness queued={[]} />);
     expect(late).toHaveBeenCalledOnce();
     expect(localStorage.getItem(`rejoinder.draft.${userId}.c1`)).toBe("tyop almost");
+  });
+
+  it.each([
+    ["the saved text gives nothing", "tyop almost", null],
+    ["another text gives the changes", "tyop", "tyop almost"],
+  ])("whose turn comes with %s back to the input", async (_, content, draft) => {
+    const { rerender } = render(<Harness queued={[waits]} />);
+    await userEvent.click(button("Edit queued message"));
+    await userEvent.type(field(), " almost ");
+    const answered: Message = { ...waits, content, status: "complete" };
+    queryClient.setQueryData<Branch>(keys.messages("c1"), {
+      messages: [answered],
+      hasOlder: false,
+      queued: [],
+    });
+    rerender(<Harness queued={[]} />);
+    expect(late).toHaveBeenCalledTimes(draft ? 1 : 0);
+    expect(localStorage.getItem(`rejoinder.draft.${userId}.c1`)?.trim() ?? null).toBe(draft);
   });
 
   it("keeps the changes when its conversation is left, and says nothing in the next", async () => {

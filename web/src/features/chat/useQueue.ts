@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { changeQueued, removeQueued } from "@/api/conversationService";
+import { changeQueued, removeQueued, saysAlready } from "@/api/conversationService";
 import { restoreDraft } from "@/api/drafts";
 import type { Message } from "@/api/types";
 
@@ -42,6 +42,8 @@ export function useQueue({
     setEditing(null);
     const { message, text } = editing;
     if (text.trim() === "" || text === message.content) return;
+    // It was saved, though the reply that says so is not here yet.
+    if (saysAlready(message, text.trim())) return;
     restoreDraft(userId, message.conversation_id, text);
     // Where another conversation was opened it may well wait still.
     if (message.conversation_id === conversationId) onLate();
