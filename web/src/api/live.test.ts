@@ -3,8 +3,8 @@ import { HttpResponse, http } from "msw";
 import { describe, expect, it, vi } from "vitest";
 import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
-import { regenerate, stopRun, watchConversation } from "./live";
-import { connected, server, settle, withLiveConnection } from "./liveHarness";
+import { regenerate, watchConversation } from "./live";
+import { server, settle, withLiveConnection } from "./liveHarness";
 import { type Branch, toBranch } from "./messageList";
 import { permissionsQuery } from "./permissions";
 import { keys, queryClient } from "./queryClient";
@@ -57,42 +57,6 @@ describe("runs", () => {
     run("completed");
     run("running");
     expect(useActivity.getState().runs.c1?.state).toBe("completed");
-  });
-
-  it("are stopped over the socket, or by a request while it is away", async () => {
-    await stopRun("r", "c1");
-    expect(FakeSocket.last.sent.at(-1)).toEqual({
-      type: "stop",
-      data: { run_id: "r" },
-      conversation_id: "c1",
-    });
-    let cancelled = 0;
-    server.use(
-      http.post(at("/chat/runs/r/cancel"), () => {
-        cancelled += 1;
-        return HttpResponse.json({});
-      }),
-    );
-    FakeSocket.last.drop();
-    await stopRun("r", "c1");
-    expect(cancelled).toBe(1);
-  });
-
-  it("whose stop went down with the socket are stopped on the next one, where they go on", async () => {
-    const run = (run_id: string, state: string) =>
-      FakeSocket.last.receive({ type: "run", data: { run_id, state }, conversation_id: run_id });
-    for (const id of ["goes-on", "ended"]) {
-      run(id, "running");
-      await stopRun(id, id);
-    }
-    run("ended", "cancelled");
-    FakeSocket.last.drop();
-    const again = await connected();
-    const stops = () => again.sent.filter(({ type }) => type === "stop");
-    expect(stops()).toMatchObject([{ data: { run_id: "goes-on" }, conversation_id: "goes-on" }]);
-    run("goes-on", "cancelled");
-    FakeSocket.last.drop();
-    expect((await connected()).sent.filter(({ type }) => type === "stop")).toEqual([]);
   });
 
   it("of another answer put it in place of the first", async () => {

@@ -19,6 +19,7 @@ import { ApiError } from "./problem";
 import { keys, queryClient } from "./queryClient";
 import { resend, startSending, takeRefusal } from "./sending";
 import { accessToken, refreshSession, useSession } from "./session";
+import { forgetStops, startStopping, stopAgain, stopped } from "./stopping";
 import { applyDelta, applyMessage, clearStreams } from "./streamStore";
 import type { Message, Todo } from "./types";
 import { sawVersion } from "./version";
@@ -35,8 +36,6 @@ const FRESH = 3_000;
 let socket: WebsocketService | null = null;
 const rewatched = new Map<string, number>();
 const watching = new Set<string>();
-/** Runs that a socket was told to stop, with their conversations, until they have ended. */
-const stopping = new Map<string, string>();
 
 /** Opens the live connection for the signed-in user; the result closes it. */
 export function startLive(userId: number): () => void {
@@ -51,21 +50,22 @@ export function startLive(userId: number): () => void {
       // A server that was away may be back with other models.
       else void queryClient.invalidateQueries({ queryKey: keys.models });
       resend();
-      for (const [runId, conversationId] of stopping) sendStop(runId, conversationId);
+      stopAgain();
     },
   });
   for (const id of watching) socket.watch(id);
   socket.start();
   const stopSending = startSending(userId, socket, takeAck);
+  const endStopping = startStopping(socket);
   const poll = setInterval(pollWatched, POLL_EVERY);
   return () => {
     stopSending();
+    endStopping();
     clearInterval(poll);
     socket?.stop();
     socket = null;
     activity.clear();
     activity.setConnection("connecting");
-    stopping.clear();
     clearStreams();
   };
 }
@@ -136,7 +136,7 @@ export function receiveFrame(frame: ServerFrame): void {
       clearStreams();
       outbox.disown();
       activity.clear();
-      stopping.clear();
+      forgetStops();
       void queryClient.invalidateQueries({ predicate: isLiveQuery });
       for (const id of watching) socket?.watch(id);
       return;
@@ -153,7 +153,7 @@ function takeMessage(message: Message): void {
 }
 
 function takeRun(conversationId: string, run: Parameters<typeof activity.setRun>[1]): void {
-  if (!isActiveState(run.state)) stopping.delete(run.run_id);
+  if (!isActiveState(run.state)) stopped(run.run_id);
   const known = useActivity.getState().runs[conversationId];
   // A late frame of a run that has ended must not revive it.
   if (known && known.run_id === run.run_id && !isActiveState(known.state) && isActiveState(run.state)) {
@@ -236,18 +236,6 @@ function pollWatched(): void {
     void queryClient.invalidateQueries({ queryKey: keys.conversation(id) });
   }
 }
-
-/**
- * Ends the run; what has been written stays. A socket may look open and be dead: the next one is told
- * again, unless the run has ended by then.
- */
-export async function stopRun(runId: string, conversationId: string): Promise<void> {
-  if (sendStop(runId, conversationId)) stopping.set(runId, conversationId);
-  else await chatApi.cancelRun(runId);
-}
-
-const sendStop = (runId: string, conversationId: string): boolean =>
-  socket?.send({ type: "stop", data: { run_id: runId }, conversation_id: conversationId }) ?? false;
 
 /** Asks for another answer in place of this one. */
 export async function regenerate(conversationId: string, messageId: number): Promise<void> {

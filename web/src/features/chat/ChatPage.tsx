@@ -1,10 +1,11 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { conversationTitle } from "@/api/conversationService";
 import { useDraft } from "@/api/drafts";
-import { regenerate, stopRun } from "@/api/live";
+import { regenerate } from "@/api/live";
 import { outbox } from "@/api/outbox";
 import { ApiError, errorText } from "@/api/problem";
 import { sendMessage } from "@/api/sending";
+import { stopRun } from "@/api/stopping";
 import type { Message, User } from "@/api/types";
 import { part } from "@/util/part";
 import { Announcer, hasDoubts } from "./Announcer";
