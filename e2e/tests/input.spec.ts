@@ -1,8 +1,8 @@
 import type { Locator, Page } from "@playwright/test";
 import { answers, api, expect, expectAnswer, message, send, test } from "../support/journey.ts";
 import { scriptedText } from "../support/model.ts";
+import { conversation } from "../support/view.ts";
 
-const conversation = (page: Page) => page.getByRole("region", { name: "Messages", exact: true });
 const whole = (field: Locator) => field.locator("xpath=ancestor::form");
 
 /** Where the input and the list above it stand, to the pixel. */
