@@ -37,7 +37,10 @@ const look = (first: number, near: boolean) =>
   renderHook(({ first, near }) => useOlder("c1", branch(first), near), { initialProps: { first, near } });
 
 it("older messages are fetched when their place is near, and no sooner", async () => {
+  const asks = vi.spyOn(chatApi, "getConversationMessages");
   const { rerender } = look(9, false);
+  await act(async () => undefined);
+  expect(asks).not.toHaveBeenCalled();
   rerender({ first: 9, near: true });
   rerender({ first: 9, near: true });
   await waitFor(() => expect(asked).toEqual(["9"]));
