@@ -1,4 +1,4 @@
-import { measureElement, useVirtualizer, type VirtualizerOptions } from "@tanstack/react-virtual";
+import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { useActivity } from "@/api/activityStore";
 import { forgetOlder } from "@/api/conversationService";
@@ -12,13 +12,15 @@ import { DownIcon } from "@/ui/icons";
 import { useDelayed } from "@/util/useDelayed";
 import { ApprovalCard, type OnDecide } from "./ApprovalCard";
 import { MessageItem, WaitingMessage } from "./MessageItem";
+import { OlderFailed } from "./OlderFailed";
 import { QueuedMessage } from "./QueuedMessage";
+import { estimate, measure } from "./rowHeights";
 import { buildRows, type Row } from "./rows";
 import { StatusRow } from "./StatusRow";
 import { ToolCard } from "./ToolCard";
 import { type OnCallDecide, UnknownCard } from "./UnknownCard";
 import { useFollow } from "./useFollow";
-import { useOlder } from "./useOlder";
+import { useOlder, useOlderWhenNear } from "./useOlder";
 import type { Queue } from "./useQueue";
 
 /** Rows from the top at which older messages are fetched. */
@@ -64,6 +66,8 @@ export default function MessageList({
       .filter((id) => texts[Number(id)]?.text || texts[Number(id)]?.reasoning)
       .join(),
   );
+  const older = useOlder(conversationId);
+  const olderFailed = older.failed && branch.hasOlder;
 
   const rows = useMemo(() => {
     const streaming = new Set(speaking.split(","));
@@ -71,9 +75,10 @@ export default function MessageList({
       active,
       approvals,
       queued: branch.queued,
+      olderFailed,
       hasText: ({ id, content }) => content !== "" || streaming.has(String(id)),
     });
-  }, [branch.messages, branch.queued, waiting, approvals, active, speaking]);
+  }, [branch.messages, branch.queued, waiting, approvals, active, speaking, olderFailed]);
 
   const list = useVirtualizer({
     count: rows.length,
@@ -101,7 +106,7 @@ export default function MessageList({
   // Until it has heard of its first scroll, to the end, the list takes itself to be at its beginning.
   const top = list.scrollElement?.scrollTop ?? Number.POSITIVE_INFINITY;
   const settled = Math.abs(top - (list.scrollOffset ?? 0)) <= 1;
-  useOlder(conversationId, branch, rows.length > 0 && first < LOAD_AHEAD && settled);
+  useOlderWhenNear(older.ask, branch, rows.length > 0 && first < LOAD_AHEAD && settled);
 
   const backAtEnd = branch.messages.length > MANY && items.at(-1)?.index === rows.length - 1;
   useEffect(() => {
@@ -157,6 +162,7 @@ export default function MessageList({
                   )}
                   {row.kind === "waiting" && <WaitingMessage entry={row.entry} late={late || offline} />}
                   {row.kind === "queued" && <QueuedMessage message={row.message} queue={queue} />}
+                  {row.kind === "older" && <OlderFailed onRetry={older.ask} />}
                   {row.kind === "omitted" && <Omitted />}
                   {row.kind === "status" && (
                     <StatusRow
@@ -190,41 +196,6 @@ export default function MessageList({
 function isLatest(rows: Row[], index: number): boolean {
   const row = rows[index];
   return index === rows.length - 1 && row?.kind === "message" && row.message.role === "assistant";
-}
-
-/**
- * The virtualizer keeps a height only where it differs from the guess, and goes on guessing
- * otherwise. A guess that was right grows with the message's stored text, while the row, which shows
- * the stream, has been that high all along, and nothing would measure it again.
- */
-const measure: NonNullable<VirtualizerOptions<HTMLDivElement, HTMLDivElement>["measureElement"]> = (
-  element,
-  entry,
-  list,
-) => {
-  const size = measureElement(element, entry, list);
-  const row = list.measurementsCache[list.indexFromElement(element)];
-  if (row?.size === size) list.itemSizeCache.set(row.key, size);
-  return size;
-};
-
-/** A first guess of a row's height; the real one is measured when it is shown. */
-function estimate(row: Row | undefined): number {
-  switch (row?.kind) {
-    case "message":
-      return 72 + Math.ceil(row.message.content.length / 80) * 24;
-    case "waiting":
-    case "queued":
-      return 96;
-    case "tool":
-      return 42;
-    case "approval":
-      return 250;
-    case "unknown":
-      return 320;
-    default:
-      return 32;
-  }
 }
 
 function Omitted() {

@@ -32,6 +32,11 @@ const waiting: Waiting = {
 };
 
 describe("rows", () => {
+  it("begin with what could not be had", () => {
+    const rows = buildRows([question], [], { active: false, hasText, olderFailed: true });
+    expect(kinds(rows)).toEqual(["older older", "message m1"]);
+  });
+
   it("pair calls with their results, whatever their order", () => {
     const rows = build([
       question,

@@ -2,6 +2,7 @@ import type { Waiting } from "@/api/outbox";
 import type { Approval, Message } from "@/api/types";
 
 export type Row =
+  | { kind: "older"; key: string }
   | { kind: "message"; key: string; message: Message; endsTurn: boolean }
   | { kind: "tool"; key: string; call: Message | null; result: Message | null }
   | { kind: "approval"; key: string; approval: Approval }
@@ -29,6 +30,7 @@ export function buildRows(
     hasText,
     approvals = [],
     queued = [],
+    olderFailed = false,
   }: {
     active: boolean;
     hasText: (message: Message) => boolean;
@@ -36,6 +38,8 @@ export function buildRows(
     approvals?: Approval[];
     /** What waits for the answers before it: below what is being written. */
     queued?: Message[];
+    /** What was said before could not be had: that is said in its place. */
+    olderFailed?: boolean;
   },
 ): Row[] {
   const asking = new Map(approvals.map((approval) => [approval.call_id, approval]));
@@ -53,7 +57,7 @@ export function buildRows(
     if (omitted !== undefined) omittedBefore.add(omitted);
   }
 
-  const rows: Row[] = [];
+  const rows: Row[] = olderFailed ? [{ kind: "older", key: "older" }] : [];
   for (const message of messages) {
     if (omittedBefore.has(message.id)) rows.push({ kind: "omitted", key: `omitted-${message.id}` });
     const callId = message.additional_data?.call_id;

@@ -6,7 +6,7 @@ import { activity } from "@/api/activityStore";
 import { chatApi } from "@/api/chatApi";
 import { keys, queryClient } from "@/api/queryClient";
 import { message } from "@/api/testData";
-import { useOlder } from "./useOlder";
+import { useOlder, useOlderWhenNear } from "./useOlder";
 
 const asked: (string | null)[] = [];
 let fails: boolean;
@@ -34,7 +34,14 @@ afterEach(() => {
 
 const branch = (first: number) => ({ messages: [message({ id: first })], hasOlder: true, queued: [] });
 const look = (first: number, near: boolean) =>
-  renderHook(({ first, near }) => useOlder("c1", branch(first), near), { initialProps: { first, near } });
+  renderHook(
+    ({ first, near }) => {
+      const older = useOlder("c1");
+      useOlderWhenNear(older.ask, branch(first), near);
+      return older;
+    },
+    { initialProps: { first, near } },
+  );
 
 it("older messages are fetched when their place is near, and no sooner", async () => {
   const asks = vi.spyOn(chatApi, "getConversationMessages");
@@ -72,6 +79,19 @@ it("what could not be had is asked for again when the server is back, and not wh
   expect(asks).toHaveBeenCalledTimes(2);
   await waitFor(() => expect(loaded()).toEqual([8, 9]));
   expect(asked).toEqual(["9", "9"]);
+});
+
+it("what could not be had is said, until it is here", async () => {
+  fails = true;
+  const { result } = look(9, true);
+  expect(result.current.failed).toBe(false);
+  await waitFor(() => expect(result.current.failed).toBe(true));
+  await act(() => result.current.ask());
+  expect(result.current.failed).toBe(true);
+  fails = false;
+  await act(() => result.current.ask());
+  expect(result.current.failed).toBe(false);
+  expect(loaded()).toEqual([8, 9]);
 });
 
 it("what hangs until the server is back, and then fails, is asked for again", async () => {
