@@ -55,6 +55,7 @@ export function MessageInput({
   }, [value]);
 
   const length = value.length < COUNT_FROM ? value.length : codePoints(value.trim());
+  const near = length >= COUNT_FROM;
   const tooLong = length > MAX_LENGTH;
   const written = value.trim() !== "";
   const queues = busy && written;
@@ -93,7 +94,7 @@ export function MessageInput({
         dir="auto"
         rows={1}
         aria-label="Message"
-        aria-describedby={cx(length >= COUNT_FROM && "message-length", queues && "message-busy") || undefined}
+        aria-describedby={cx(near && "message-length", queues && "message-busy") || undefined}
         aria-invalid={tooLong || undefined}
         placeholder="Ask anything"
         value={value}
@@ -111,15 +112,16 @@ export function MessageInput({
           {queues && (
             <span
               id="message-busy"
-              className={cx("min-w-0 animate-appear truncate", length >= COUNT_FROM && "max-sm:hidden")}
+              className={cx("min-w-0 animate-appear truncate", near && "max-sm:hidden")}
             >
               <span className="max-sm:hidden">Goes out after this answer</span>
               <span className="sm:hidden">Waits its turn</span>
             </span>
           )}
-          {length >= COUNT_FROM && (
+          {near && (
             <span id="message-length" className={cx("shrink-0", tooLong && "text-danger")}>
-              {length.toLocaleString("en")} / {MAX_LENGTH.toLocaleString("en")}
+              {length.toLocaleString("en")}
+              <span className="max-sm:sr-only"> / {MAX_LENGTH.toLocaleString("en")}</span>
             </span>
           )}
         </label>
@@ -131,7 +133,9 @@ export function MessageInput({
             onClick={() => send(true)}
             className="h-8 shrink-0 animate-appear rounded-control px-2 font-medium text-sm hover:bg-hover disabled:opacity-50 touch:h-10"
           >
-            Interrupt and send
+            Interrupt
+            {/* On the narrowest screens there is no room for this beside the counter. */}
+            <span className={cx(near && "max-sm:sr-only")}> and send</span>
           </button>
         )}
         {busy && (
