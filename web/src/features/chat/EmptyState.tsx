@@ -13,7 +13,7 @@ const IDEAS_BUILT_IN = [
   { title: "Read a story", text: "Write a short story about the sea" },
 ];
 
-/** The start of a conversation: three things that work with the tools as they come; an operator may take some away. */
+/** The start of a conversation: three things that work, unless the operator has taken their tools away. */
 export function EmptyState({
   name,
   model,
