@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { useActivity } from "./activityStore";
 import { FakeSocket } from "./fakeSocket";
 import { connected, firstId, reload, say, settle, signedInAgain, withLiveConnection } from "./liveHarness";
 import type { Branch } from "./messageList";
@@ -47,6 +48,8 @@ describe("the first message of a conversation", () => {
     await reload();
     acknowledge(id);
     expect(known()).toBeUndefined();
+    // However soon that was.
+    expect(useActivity.getState().runs).toEqual({});
   });
 
   it("that a new login on the same page sent again may have been answered, too", async () => {

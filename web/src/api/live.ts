@@ -203,7 +203,8 @@ function takeAck(ack: AckData): void {
   const known = useActivity.getState().runs[id];
   const entry = outbox.get(ack.client_message_id);
   // Of a message that was sent again the run may be over long ago; the feed will tell.
-  const isNew = entry !== undefined && Date.now() - entry.created_at < FRESH;
+  const isNew =
+    outbox.isOwn(ack.client_message_id) && entry !== undefined && Date.now() - entry.created_at < FRESH;
   if (isNew && !waits && known?.run_id !== ack.run_id) {
     activity.setRun(id, { run_id: ack.run_id, state: "queued" });
   }
