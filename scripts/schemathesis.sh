@@ -56,21 +56,22 @@ if [ -z "$minutes" ]; then
   # What a change broke shall show on that change; the long run looks for what nobody thought of.
   attack --max-examples 50 --seed 1 "$@"
 else
-  # One run after the other, each with a seed of its own.
-  end=$((SECONDS + minutes * 60)) runs=0 on_postgres=0
+  # One run after the other, each with a seed of its own. A finding does not end them.
+  end=$((SECONDS + minutes * 60)) runs=0 on_postgres=0 found=0
   server=${SCHEMATHESIS_POSTGRES_URL:-}
   while [ "$SECONDS" -lt "$end" ]; do
     if [ -n "$server" ] && { [ $((runs % 2)) = 1 ] || [ "${SCHEMATHESIS_SQLITE:-}" = no ]; }; then
       name=schemathesis_$$_$runs
       psql --quiet --dbname="$server" --command="CREATE DATABASE $name"
       say "On PostgreSQL"
-      SCHEMATHESIS_DATABASE_URL=${server%/*}/$name attack --max-examples 200 "$@"
+      SCHEMATHESIS_DATABASE_URL=${server%/*}/$name attack --max-examples 200 "$@" || found=$((found + 1))
       psql --quiet --dbname="$server" --command="DROP DATABASE $name WITH (FORCE)"
       on_postgres=$((on_postgres + 1))
     else
-      attack --max-examples 200 "$@"
+      attack --max-examples 200 "$@" || found=$((found + 1))
     fi
     runs=$((runs + 1))
   done
-  say "$runs runs in $minutes minutes, $on_postgres of them on PostgreSQL"
+  say "$runs runs in $minutes minutes, $on_postgres of them on PostgreSQL; $found with findings"
+  [ "$found" = 0 ]
 fi

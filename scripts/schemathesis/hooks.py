@@ -93,9 +93,13 @@ def kinds(path):
 
 @schemathesis.hook
 def filter_query(context, query):
-    """An empty object or list is sent as an empty value, and that counts as absent: nothing is wrong
-    with such a request."""
-    return not any(value in ({}, []) for value in (query or {}).values())
+    """What is sent as an empty value counts as absent: nothing is wrong with such a request. Only a
+    text may be empty."""
+    parameters = context.operation.definition.raw.get("parameters", [])
+    texts = {p["name"] for p in parameters if p["in"] == "query" and "string" in p["schema"]["type"]}
+    return not any(
+        value in ({}, []) or value == "" and name not in texts for name, value in (query or {}).items()
+    )
 
 
 @schemathesis.hook

@@ -38,7 +38,7 @@ pub const CALLS_PER_STEP: usize = 8;
 pub const RUN_TOKENS: i64 = 1_000_000;
 /// Wall time of one run while a node drives it.
 pub const RUN_WALL_MS: u64 = 15 * 60 * 1_000;
-/// More of it for a last model call, where tools took all of that.
+/// More of it for a last model call, where nothing was said by then.
 pub const LAST_CALL_MS: u64 = 60_000;
 /// UTF-8 bytes of a tool result that enter the context.
 pub const TOOL_RESULT_BYTES: usize = 16 * 1_024;

@@ -6,7 +6,7 @@ use domain::{CallState, ToolClass};
 use std::time::Duration;
 use tokio::time::Instant;
 
-use super::{Driver, Left, committed};
+use super::{Driver, Left, by_id, committed};
 use crate::failpoints;
 use crate::machine::{Effect, Input};
 use crate::writer::Writer;
@@ -77,15 +77,19 @@ impl Driver<'_> {
                 .await?;
                 failpoints::reached("after_model_recorded");
                 self.writer = None;
-                self.calls = entries
-                    .into_iter()
-                    .map(|entry| (entry.call_id, entry))
-                    .collect();
+                if step.calls.iter().any(|call| call.approval.is_some()) {
+                    // A permission may let some of them through, each in its turn.
+                    return self.read_again().await;
+                }
+                self.calls = by_id(entries);
                 self.feed(Input::Recorded);
             }
             // Behind another call it may come after a stop: then it is not made, and stays open for
             // whatever comes next.
             Effect::Execute { .. } if self.interrupted() => {}
+            Effect::Execute { call_id } if self.can_wait(call_id) => {
+                return Err(self.hand_back().await);
+            }
             Effect::Execute { call_id } => self.execute_call(call_id).await?,
             Effect::Settle { call_id, outcome } => self.settle(call_id, outcome).await?,
             Effect::Abandon { call_id, why } => {
@@ -122,16 +126,18 @@ impl Driver<'_> {
             self.feed(Input::Parked);
             return Ok(());
         }
-        // The decision came first: the records know it.
-        let records = deps.store.recall(fence).await.map_err(Left::Store)?;
+        // The decision came first.
+        self.read_again().await
+    }
+
+    /// Goes on from the records, which know what the machine can't.
+    async fn read_again(&mut self) -> Result<(), Left> {
+        let recalled = self.deps.store.recall(self.fence).await;
+        let records = recalled.map_err(Left::Store)?;
         let (machine, effects) = self.machine.again(&records);
         self.machine = machine;
         self.effects = effects.into();
-        self.calls = records
-            .ledger
-            .into_iter()
-            .map(|entry| (entry.call_id, entry))
-            .collect();
+        self.calls = by_id(records.ledger);
         Ok(())
     }
 }

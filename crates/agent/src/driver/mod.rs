@@ -16,7 +16,7 @@ use domain::limits::{LAST_CALL_MS, MAX_ATTEMPTS};
 use domain::store::RunRecords;
 use domain::{
     CallId, Clock, DeltaChannel, Fence, Ids, LedgerEntry, MessageId, Run, Store, StoreError,
-    StoreResult,
+    StoreResult, ToolClass,
 };
 use futures::future::AbortHandle;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -79,13 +79,15 @@ pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) -> StoreR
         run_id: run.run_id,
         fence: run.fence,
     };
-    let mut deadline = Instant::now() + deps.limits.wall;
+    let mut time = Time {
+        until: Instant::now() + deps.limits.wall,
+        over: false,
+    };
     let mut defects = 0;
     loop {
         let turn = async {
             let records = deps.store.recall(fence).await.map_err(Left::Store)?;
-            let mut driver =
-                Driver::new(&deps, fence, records, claimed, stop.clone(), &mut deadline)?;
+            let mut driver = Driver::new(&deps, fence, records, claimed, stop.clone(), &mut time)?;
             driver.run().await?;
             driver.after().await;
             Ok(())
@@ -111,14 +113,25 @@ pub async fn drive(deps: Deps, run: Run, claimed: Instant, stop: Stop) -> StoreR
     }
 }
 
+/// Of the run, not of one reading of its records.
+struct Time {
+    until: Instant,
+    /// What is left is for a last model call.
+    over: bool,
+}
+
+fn by_id(entries: Vec<LedgerEntry>) -> HashMap<CallId, LedgerEntry> {
+    let named = |entry: LedgerEntry| (entry.call_id, entry);
+    entries.into_iter().map(named).collect()
+}
+
 pub(crate) struct Driver<'a> {
     deps: &'a Deps,
     fence: Fence,
     run: Run,
     claimed: Instant,
     stop: Stop,
-    /// Of the run, not of this reading of its records.
-    deadline: &'a mut Instant,
+    time: &'a mut Time,
     machine: Machine,
     effects: VecDeque<Effect>,
     /// `None`: the provider whose turn it is has to be asked first, or `model_error`.
@@ -151,7 +164,7 @@ impl<'a> Driver<'a> {
         records: RunRecords,
         claimed: Instant,
         stop: Stop,
-        deadline: &'a mut Instant,
+        time: &'a mut Time,
     ) -> Result<Self, Left> {
         let recorded = records.run.model.clone();
         // Of text without a recorded model nobody knows who wrote it: no model finishes the sentence
@@ -167,6 +180,7 @@ impl<'a> Driver<'a> {
         let settings = Settings {
             limits: deps.limits.clone(),
             prefill: prefill && known_writer,
+            out_of_time: time.over,
             tools: deps
                 .tools
                 .iter()
@@ -185,18 +199,14 @@ impl<'a> Driver<'a> {
             fence,
             claimed,
             stop,
-            deadline,
+            time,
             machine,
             effects: effects.into(),
             model,
             model_error,
             answering: None,
             writer: records.open_answer.as_ref().map(Writer::new),
-            calls: records
-                .ledger
-                .into_iter()
-                .map(|entry| (entry.call_id, entry))
-                .collect(),
+            calls: by_id(records.ledger),
             running: FuturesUnordered::new(),
             aborts: HashMap::new(),
             wait: None,
@@ -232,7 +242,14 @@ impl<'a> Driver<'a> {
         self.stop.lost.is_cancelled()
             || self.stop.cancel.is_cancelled()
             || self.stop.hand_back.is_cancelled()
-            || Instant::now() >= *self.deadline
+            || Instant::now() >= self.time.until
+    }
+
+    /// An effect that nobody could take back, begun while the server is about to stop, might be cut
+    /// and then nobody would know of it: whoever comes next makes it.
+    fn can_wait(&self, call_id: CallId) -> bool {
+        let class = self.calls.get(&call_id).map(|entry| entry.class);
+        class == Some(ToolClass::Effectful) && self.stop.draining.is_cancelled()
     }
 
     async fn next(&mut self) -> Result<Happened, Left> {
@@ -243,8 +260,9 @@ impl<'a> Driver<'a> {
             () = self.stop.lost.cancelled() => return Err(Left::Lost),
             () = self.stop.cancel.cancelled() => Happened::Input(Input::Cancel),
             () = self.stop.hand_back.cancelled() => return Err(self.hand_back().await),
-            () = sleep_until(*self.deadline) => {
-                *self.deadline = Instant::now() + Duration::from_millis(LAST_CALL_MS);
+            () = sleep_until(self.time.until) => {
+                self.time.until = Instant::now() + Duration::from_millis(LAST_CALL_MS);
+                self.time.over = true;
                 Happened::Input(Input::OutOfTime)
             }
             () = at(flush_at) => Happened::Flush,

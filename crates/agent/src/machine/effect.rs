@@ -26,7 +26,8 @@ pub enum Effect {
         call: u64,
         millis: u64,
     },
-    /// Commit the model step; answered by `Input::Recorded`.
+    /// Commit the model step; answered by `Input::Recorded`, or by a restored machine where some of
+    /// its calls ask: which of them a permission lets through only the records know.
     RecordModelStep {
         text: String,
         reasoning: String,
@@ -35,7 +36,8 @@ pub enum Effect {
         usage: Usage,
         resumed: bool,
     },
-    /// Make the call and commit its outcome; answered by `Input::Outcome`.
+    /// Make the call and commit its outcome; answered by `Input::Outcome`, or dropped where a stop, a
+    /// hand-back or the end of the time has come: its own input follows then.
     Execute {
         call_id: CallId,
     },

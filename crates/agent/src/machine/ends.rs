@@ -28,7 +28,7 @@ impl Machine {
         } else if again {
             self.last_call = Some("time");
             // Half a thought of the call before stays until this one speaks.
-            self.answer.stale |= self.answer.spoken;
+            self.answer.stale |= std::mem::take(&mut self.answer.spoken);
             effects.extend(self.call_model());
         } else {
             let detail = "The answer took longer than this server allows. Ask again, or ask for \

@@ -81,6 +81,9 @@ pub struct Settings {
     pub limits: Limits,
     /// The model can go on from a partial answer.
     pub prefill: bool,
+    /// The run's time was over before these records were read: the model is asked once more, without
+    /// tools, and what is open of those is not begun.
+    pub out_of_time: bool,
     pub tools: BTreeMap<String, ToolTraits>,
 }
 

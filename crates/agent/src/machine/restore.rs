@@ -20,6 +20,7 @@ impl Machine {
     /// The machine as the records leave it, and what it wants done first.
     #[must_use]
     pub fn restore(settings: Settings, records: &RunRecords) -> (Self, Vec<Effect>) {
+        let last_call = settings.out_of_time.then_some("time");
         let mut machine = Self {
             settings,
             phase: Phase::Tools,
@@ -29,7 +30,7 @@ impl Machine {
             retries: 0,
             answer: Answer::default(),
             open: Vec::new(),
-            last_call: None,
+            last_call,
             resumed: false,
         };
         for step in &records.steps {
@@ -60,6 +61,9 @@ impl Machine {
                 }),
             );
             effects = failed;
+        } else if machine.settings.out_of_time && !machine.open.is_empty() {
+            effects = machine.settle_open(&effects, records);
+            machine.phase = Phase::Preparing;
         }
         (machine, effects)
     }

@@ -127,3 +127,27 @@ async fn an_approval_loosens_nothing_either() {
         app.stop().await;
     }
 }
+
+/// What the permission lets through is made in its turn, not after what stands behind it.
+#[tokio::test]
+async fn a_permitted_call_is_made_in_the_order_asked() {
+    for database in databases().await {
+        let witness = Witness::start().await;
+        let app = start(database, order(witness.url())).await;
+        let user = app.user().await;
+        let sent = permitted(&user).await;
+        let content = concat!(
+            r#"Order [[script: tool=order args={"sku":"A-2"} "#,
+            r#"tool=todo_add args={"title":"wait for A-2"} tokens=1]]"#,
+        );
+        let body = json!({ "content": content, "conversation_id": sent["conversation_id"] });
+        user.send(body).await.expect(200);
+        let messages = user.messages(text(&sent, "conversation_id")).await;
+        let results = messages
+            .iter()
+            .filter(|m| m["message_type"] == "tool_result");
+        let names: Vec<_> = results.map(|m| text(m, "tool_name")).collect();
+        assert_eq!(names, ["order", "order", "todo_add"]);
+        app.stop().await;
+    }
+}

@@ -3,14 +3,14 @@
 
 mod world;
 
-use domain::store::RunRecords;
+use domain::store::{OpenAnswer, RunRecords};
 use domain::{CallId, CallState, LedgerEntry, MessageId, RunState, ToolClass};
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 use world::{Happening, World, fresh_records, settings};
 
-use super::{Effect, Input, Machine};
+use super::{Effect, Input, Machine, Settings};
 use crate::ports::ModelChunk;
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -335,4 +335,57 @@ fn when_the_time_is_over_what_was_said_is_the_answer_and_tools_make_room_for_one
     world.happen(Happening::OutOfTime);
     assert_eq!(world.endings[0].state, RunState::Failed);
     assert_eq!(world.endings[0].limit, Some("time"));
+}
+
+/// What was thought before the time was over is of an earlier call: this one has its retries.
+#[test]
+fn the_last_call_may_be_retried_before_its_first_word() {
+    let mut world = World::new(false);
+    world.settle_effects();
+    world.happen(Happening::End {
+        tools: vec![1],
+        cut: false,
+    });
+    world.happen(Happening::Reasoning);
+    world.happen(Happening::OutOfTime);
+    world.happen(Happening::Fail { transient: true });
+    assert!(!world.ended());
+    world.happen(Happening::Timer);
+    world.happen(Happening::Text(1));
+    world.happen(Happening::End {
+        tools: vec![],
+        cut: false,
+    });
+    assert_eq!(world.endings[0].state, RunState::Completed);
+}
+
+/// The store failed after the time was over: nothing is begun that would have been before.
+#[test]
+fn records_read_after_the_time_was_over_leave_one_call_without_tools() {
+    let late = Settings {
+        out_of_time: true,
+        ..settings(false)
+    };
+    let fresh = Machine::restore(late.clone(), &fresh_records());
+    let open = Machine::restore(late, &tried_again("mail", CallState::Intended));
+    let (first, rest) = open.1.split_first().unwrap();
+    assert!(
+        matches!(first, Effect::Settle { outcome, .. } if outcome.state == CallState::Failed),
+        "{first:?}"
+    );
+    assert_eq!(rest, [Effect::BeginAnswer]);
+    let answer = OpenAnswer {
+        message_id: MessageId(2),
+        revision: 1,
+        text: String::new(),
+        reasoning: String::new(),
+        tool_arguments: 0,
+    };
+    for mut machine in [fresh.0, open.0] {
+        let asked = machine.step(Input::Answer(answer.clone()));
+        assert!(
+            matches!(asked[..], [Effect::CallModel { tools: false, .. }]),
+            "{asked:?}"
+        );
+    }
 }

@@ -28,6 +28,7 @@ pub(super) fn settings(prefill: bool) -> Settings {
             ..Limits::default()
         },
         prefill,
+        out_of_time: false,
         tools: BTreeMap::from([
             (
                 "read".to_owned(),

@@ -148,11 +148,16 @@ impl World {
                 self.records.run.attempts = 0;
                 self.records.ledger.clear();
                 self.records.approvals.clear();
+                let asks = calls.iter().any(|planned| planned.approval.is_some());
                 for planned in calls {
                     self.record_call(planned);
                 }
                 self.call = None;
-                self.feed(Input::Recorded);
+                if asks {
+                    self.restore();
+                } else {
+                    self.feed(Input::Recorded);
+                }
             }
             Effect::Execute { call_id } => self.execute(call_id),
             Effect::Settle { call_id, outcome } => {
