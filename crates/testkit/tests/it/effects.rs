@@ -308,3 +308,32 @@ async fn calls_with_effects_are_made_one_after_the_other_and_others_side_by_side
         app.stop().await;
     }
 }
+
+/// What could be cut by the drain's end, and then be unknown, is left to the next server.
+#[tokio::test]
+async fn p5_no_effect_is_begun_by_a_server_that_is_about_to_stop() {
+    let content = concat!(
+        r#"Order [[script: tool=order args={"sku":"A"} "#,
+        r#"tool=order args={"sku":"B"} tokens=1]]"#,
+    );
+    for database in databases().await {
+        let witness = Witness::start().await;
+        // The drain lasts 300 ms: the first call fits, the second would not.
+        witness.behave(Behaviour::Slow(Duration::from_millis(200)));
+        let app = start(database, allowed(witness.url())).await;
+        let user = app.user().await;
+        let sent = user.try_send_async(&json!({ "content": content })).await;
+        let sent = sent.unwrap().expect(202);
+        witness.acted(1).await;
+        let (app, user) = restarted(app, &user).await;
+        let (state, messages) = ended(&user, &sent).await;
+        assert_eq!(state, "completed");
+        let mut results = messages
+            .iter()
+            .filter(|m| m["message_type"] == "tool_result");
+        assert_eq!(results.nth(1).unwrap()["tool_success"], "true");
+        let order: Vec<_> = witness.entries().into_iter().map(|e| e.path).collect();
+        assert_eq!(order, ["/orders/A", "/orders/B"]);
+        app.stop().await;
+    }
+}
