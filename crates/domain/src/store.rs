@@ -96,10 +96,12 @@ pub trait UserStore {
     /// user's sessions.
     async fn update_user(&self, id: UserId, patch: UserPatch, now: Timestamp) -> StoreResult<User>;
     /// Sets the password and ends the user's sessions but `except`: both or neither. How many were
-    /// ended.
+    /// ended. `NotFound` where the password is no longer the `verified` one, by its hash: of two who
+    /// know the old one, the first decides.
     async fn change_password(
         &self,
         id: UserId,
+        verified: Option<String>,
         password_hash: String,
         except: Option<SessionId>,
         now: Timestamp,

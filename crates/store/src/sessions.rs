@@ -64,11 +64,23 @@ fn session(row: &Row) -> StoreResult<Session> {
     })
 }
 
-async fn create(tx: &mut Tx, new: Session, password_hash: String) -> StoreResult<()> {
-    let row = tx.one(PASSWORD_FOR_LOGIN, args![new.user_id]).await?;
-    if row.get::<String>("password_hash")? != password_hash {
-        return Err(StoreError::NotFound);
+/// Holds the account until the commit. `NotFound` where its password is another one by now, or it was
+/// disabled or deleted.
+pub(crate) async fn still_has_password(
+    tx: &mut Tx,
+    user_id: UserId,
+    password_hash: &str,
+) -> StoreResult<()> {
+    let row = tx.one(PASSWORD_FOR_LOGIN, args![user_id]).await?;
+    if row.get::<String>("password_hash")? == password_hash {
+        Ok(())
+    } else {
+        Err(StoreError::NotFound)
     }
+}
+
+async fn create(tx: &mut Tx, new: Session, password_hash: String) -> StoreResult<()> {
+    still_has_password(tx, new.user_id, &password_hash).await?;
     let args = args![
         new.session_id,
         new.user_id,

@@ -122,10 +122,14 @@ async fn update(tx: &mut Tx, id: UserId, patch: UserPatch, now: Timestamp) -> St
 async fn change_password(
     tx: &mut Tx,
     id: UserId,
+    verified: Option<String>,
     password_hash: String,
     except: Option<SessionId>,
     now: Timestamp,
 ) -> StoreResult<u64> {
+    if let Some(verified) = verified {
+        sessions::still_has_password(tx, id, &verified).await?;
+    }
     if tx.run(SET_PASSWORD, args![id, password_hash, now]).await? == 0 {
         return Err(StoreError::NotFound);
     }
@@ -230,11 +234,20 @@ impl UserStore for SqlStore {
     async fn change_password(
         &self,
         id: UserId,
+        verified: Option<String>,
         password_hash: String,
         except: Option<SessionId>,
         now: Timestamp,
     ) -> StoreResult<u64> {
-        tx!(self, change_password, id, password_hash, except, now)
+        tx!(
+            self,
+            change_password,
+            id,
+            verified,
+            password_hash,
+            except,
+            now
+        )
     }
 
     async fn delete_user(&self, id: UserId) -> StoreResult<()> {

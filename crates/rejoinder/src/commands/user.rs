@@ -103,7 +103,7 @@ async fn carry_out(base: &Base, command: UserCommand) -> Result<String> {
             let password_hash = hashed(&ask_password()?).await?;
             let ended = base
                 .store
-                .change_password(user.id, password_hash, None, now)
+                .change_password(user.id, None, password_hash, None, now)
                 .await?;
             base.store
                 .audit(None, "password_set", Some(user.id.0), now)

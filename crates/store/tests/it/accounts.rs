@@ -181,7 +181,7 @@ async fn passwords_are_kept_and_changed(db: &TestDb) {
     assert_eq!(db.store.password_hash(user.id).await.unwrap(), "$argon2id$");
     let changed = db
         .store
-        .change_password(user.id, "other".to_owned(), None, db.now())
+        .change_password(user.id, None, "other".to_owned(), None, db.now())
         .await;
     assert_eq!(changed.unwrap(), 0);
     assert_eq!(db.store.password_hash(user.id).await.unwrap(), "other");
@@ -198,7 +198,7 @@ async fn passwords_are_kept_and_changed(db: &TestDb) {
     let nobody = UserId(user.id.0 + 1);
     let refused = db
         .store
-        .change_password(nobody, "other".to_owned(), None, db.now())
+        .change_password(nobody, None, "other".to_owned(), None, db.now())
         .await;
     assert_eq!(refused, Err(StoreError::NotFound));
 }

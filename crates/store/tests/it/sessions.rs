@@ -7,6 +7,7 @@ use domain::{Rotation, Session, SessionId, StoreError, UserId};
 use crate::support::{PASSWORD_HASH, TestDb, for_each_database};
 
 for_each_database! {
+    of_two_changes_of_one_password_the_first_decides,
     the_newest_token_makes_the_next,
     a_lost_reply_is_answered_again,
     the_one_before_has_a_grace,
@@ -46,7 +47,7 @@ async fn a_login_beside_a_change_of_the_password_leaves_no_session(db: &TestDb) 
         let next = format!("changed {n}");
         let change = db
             .store
-            .change_password(user.id, next.clone(), None, db.now());
+            .change_password(user.id, None, next.clone(), None, db.now());
         let logins = (0..6).map(|_| db.store.create_session(new(db, user.id), hash.clone()));
         let (changed, created) = tokio::join!(change, futures::future::join_all(logins));
         changed.unwrap();
@@ -59,6 +60,20 @@ async fn a_login_beside_a_change_of_the_password_leaves_no_session(db: &TestDb) 
     db.disable(user.id).await;
     let refused = db.store.create_session(new(db, user.id), hash).await;
     assert_eq!(refused, Err(StoreError::NotFound));
+}
+
+async fn of_two_changes_of_one_password_the_first_decides(db: &TestDb) {
+    let user = db.user("a@example.org").await;
+    let change = |to: usize| {
+        let verified = Some(PASSWORD_HASH.to_owned());
+        let next = format!("changed {to}");
+        db.store
+            .change_password(user.id, verified, next, None, db.now())
+    };
+    let changes = futures::future::join_all((0..6).map(change)).await;
+    let (done, refused): (Vec<_>, Vec<_>) = changes.into_iter().partition(Result::is_ok);
+    assert_eq!(done.len(), 1);
+    assert!(refused.iter().all(|r| *r == Err(StoreError::NotFound)));
 }
 
 async fn issued(db: &TestDb, id: SessionId, presented: i64) -> (i64, Session) {
@@ -202,9 +217,9 @@ async fn a_new_password_ends_the_other_sessions_or_changes_nothing(db: &TestDb) 
         live.unwrap().is_some()
     };
     let change = async |hash: &str| {
-        let changed = db
-            .store
-            .change_password(user.id, hash.to_owned(), Some(here), db.now());
+        let changed =
+            db.store
+                .change_password(user.id, None, hash.to_owned(), Some(here), db.now());
         changed.await
     };
 

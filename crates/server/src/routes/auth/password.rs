@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::Signal;
+use domain::{Signal, StoreError};
 
 use super::me::wrong_password;
 use super::{audit, check_password, hash, verify};
@@ -39,8 +39,13 @@ pub(super) async fn change(
     let task = state.clone();
     let changed = state.config.tracker.spawn(async move {
         task.store
-            .change_password(user_id, password_hash, except, task.now())
-            .await?;
+            .change_password(user_id, Some(phc), password_hash, except, task.now())
+            .await
+            .map_err(|error| match error {
+                // Changed, by somebody else, since it was looked at.
+                StoreError::NotFound => wrong_password("/current_password"),
+                error => error.into(),
+            })?;
         task.bus.signal(Signal::SessionsEnded {
             user_id,
             session_id: None,
