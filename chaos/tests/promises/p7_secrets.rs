@@ -1,7 +1,7 @@
 //! P7's other half: what is secret is nowhere in clear. The real binary logs everything that it can
 //! (`trace`), its dependencies' words included; passwords, tokens of every kind, tickets and the keys of
-//! the operator are used in every way there is, where they are taken and where they are refused.
-//! Afterwards log, standard output and a dump of the database are searched for each of them, and for
+//! the operator are used in bodies, headers, addresses and frames, where they are taken and where they
+//! are refused. Afterwards log, standard output and a dump of the database are searched for each of them, and for
 //! words that must be there, which shows that the search finds what is there.
 
 use std::collections::BTreeMap;

@@ -297,7 +297,8 @@ pub trait FeedStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     Ready,
-    /// Rolled back for want of space; probed until it returns.
+    /// Nothing can be stored now: no space, read-only, or on PostgreSQL a server that is away or whose
+    /// disk fails. Probed until that is over.
     NotWritable(String),
     /// The outcome of a write is unknown for good: the process must exit with 74.
     Broken(String),
@@ -315,7 +316,8 @@ pub struct Swept {
 pub trait Maintenance {
     /// Last known state; cheap.
     fn health(&self) -> Health;
-    /// Tries a write (rolled back) and says how the store is.
+    /// Tries to write and says how the store is: rolled back while it is well, else with room claimed
+    /// for a message. On PostgreSQL nothing else makes it well again.
     async fn probe(&self) -> Health;
     /// Removes what is past its time. Bounded work per call.
     async fn sweep(&self, now: Timestamp) -> StoreResult<Swept>;

@@ -174,7 +174,11 @@ pub(crate) async fn cancel(state: &AppState, user: &User, run_id: RunId) -> Resu
 
 /// As [`cancel`], and waits until the run has ended, at most [`STOP_WAIT`]: whoever hears so knows that
 /// nothing of it begins any more.
-pub(crate) async fn stop(state: &AppState, user: &User, run_id: RunId) -> Result<Run, Problem> {
+pub(crate) async fn cancel_and_wait(
+    state: &AppState,
+    user: &User,
+    run_id: RunId,
+) -> Result<Run, Problem> {
     let mut feed = state.bus.subscribe(user.id);
     let until = Instant::now() + STOP_WAIT;
     let mut run = cancel(state, user, run_id).await?;

@@ -189,8 +189,9 @@ pub trait RunStore {
     async fn run(&self, user_id: UserId, run_id: RunId) -> StoreResult<Run>;
     /// The run with its two messages in their current state.
     async fn sent(&self, user_id: UserId, run_id: RunId) -> StoreResult<Sent>;
-    /// The run, which messages it has, tool results among them, its newest answer and the feed position of the same
-    /// snapshot: whoever goes on from there misses nothing of the run and hears nothing twice.
+    /// The run, which messages it has, tool results among them, its newest answer and the feed
+    /// position of the same snapshot: whoever goes on from there misses nothing of the run and hears
+    /// nothing twice.
     async fn joined(&self, user_id: UserId, run_id: RunId) -> StoreResult<Joined>;
     /// Records that the user wants the run stopped. A run without an owner (`queued`,
     /// `awaiting_approval`, lease over) ends as `cancelled` at once; a running one is ended by its
@@ -263,7 +264,9 @@ pub trait RunStore {
     /// user's stop is recorded.
     async fn call_running(&self, fence: Fence, call_id: CallId, now: Timestamp) -> StoreResult<()>;
     /// Records the outcome of a call, with its `tool_result` message; attempts back to 0. A call
-    /// that has an outcome keeps it (safe to repeat).
+    /// that has an outcome keeps it (safe to repeat). Nobody is asked any more about a call that did
+    /// not succeed: its open approval is denied, as an event too. So it is wherever outcomes are
+    /// recorded.
     async fn record_outcome(
         &self,
         fence: Fence,

@@ -19,7 +19,7 @@ pub(super) async fn read(State(state): State<AppState>) -> Result<Json<HealthRes
         return Err(Problem::draining());
     }
     // What is known and no more: everybody may ask, and every open page does while nothing can be
-    // stored. The process tries the store again by itself, once a second, and logs why it can't.
+    // stored. The process tries the store again by itself, once a second, and has logged why it couldn't.
     match state.store.health() {
         Health::Ready => Ok(Json(HealthResponse { status: "ready" })),
         Health::NotWritable(_) | Health::Broken(_) => Err(Problem::new(

@@ -26,5 +26,9 @@ pub(super) async fn create(
     State(state): State<AppState>,
     PathId(id): PathId<RunId>,
 ) -> Result<Json<RunResponse>, Problem> {
-    Ok(Json(chat::stop(&state, &account.user, id).await?.into()))
+    Ok(Json(
+        chat::cancel_and_wait(&state, &account.user, id)
+            .await?
+            .into(),
+    ))
 }
